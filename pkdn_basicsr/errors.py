@@ -1,0 +1,9 @@
+"""The one exception that means "the input is wrong", as opposed to a bug."""
+
+
+class UsageError(ValueError):
+    """Wrong input: an option, a file or a key that the user can mend.
+
+    The message is one line that names the thing, what was expected, what was found and what to do; the command line
+    prints it without a traceback.
+    """

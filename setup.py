@@ -1,0 +1,38 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name='pkdn_basicsr',
+    version='0.1.0',  # the same literal as pkdn_basicsr.__version__; tests/test_version.py compares them
+    description='Prior knowledge distillation for face super-resolution, as a plugin for BasicSR',
+    long_description=Path(__file__).with_name('README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=['pkdn_basicsr', 'pkdn_basicsr.*']),
+    package_data={'pkdn_basicsr': ['py.typed']},
+    install_requires=[
+        'torch>=2.4',
+        'torchvision>=0.19',
+        'basicsr==1.4.2',
+        'lpips>=0.1.4',
+        'matplotlib',
+        'mmengine>=0.10.7',
+        'numpy',
+        'opencv-python',  # as basicsr and mmengine ask for; the headless wheel would share cv2/ with it
+        'pillow>=9.1',
+        'pyyaml',
+        'scipy<2',  # basicsr imports scipy.ndimage.filters, which SciPy 2 removes
+        'tqdm',
+    ],
+    extras_require={
+        'test': ['hypothesis', 'pytest', 'pytest-cov', 'ruff', 'scikit-image'],
+    },
+    entry_points={'console_scripts': ['basicsr = pkdn_basicsr.cli:main']},
+    classifiers=[
+        'License :: OSI Approved :: Apache Software License',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Image Processing',
+    ],
+)
