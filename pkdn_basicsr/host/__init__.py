@@ -1,0 +1,25 @@
+"""Everything this package must know about BasicSR 1.4.2; nothing outside this room mentions a BasicSR bug."""
+
+from pkdn_basicsr.host.torchvision_compat import import_torchvision, provide_functional_tensor
+
+
+def install() -> None:
+    """Make `import basicsr` work, then mend what is broken in it. Called once, by `import pkdn_basicsr`."""
+    import_torchvision()
+    provide_functional_tensor()
+
+    # these import basicsr, which only now can be imported
+    from pkdn_basicsr.host.distributed import start_processes_without_gpu, wrap_networks_for_rank_zero_validation
+    from pkdn_basicsr.host.ema import copy_buffers_into_average
+    from pkdn_basicsr.host.optimizers import offer_every_torch_optimizer
+    from pkdn_basicsr.host.options import extend_parse_options
+    from pkdn_basicsr.host.resume import resume_anywhere
+    from pkdn_basicsr.host.sampler import shuffle_by_seed
+
+    start_processes_without_gpu()
+    wrap_networks_for_rank_zero_validation()
+    offer_every_torch_optimizer()
+    copy_buffers_into_average()
+    resume_anywhere()
+    shuffle_by_seed()
+    extend_parse_options()

@@ -1,0 +1,56 @@
+"""Networks and losses of an option file against what their constructors accept."""
+
+import difflib
+import inspect
+
+from basicsr.utils.registry import ARCH_REGISTRY, LOSS_REGISTRY, Registry
+
+from pkdn_basicsr.errors import UsageError
+
+
+def check_components(opt: dict) -> None:
+    """Check `network_*` and `train.*_opt` before anything is built.
+
+    Raises:
+        UsageError: An unknown type or key, or a missing required one, with the nearest valid name.
+    """
+    for key, component in opt.items():
+        if key.startswith('network_'):
+            _check(key, component, ARCH_REGISTRY, extra_keys=())
+    for key, component in (opt.get('train') or {}).items():
+        if key.endswith('_opt') and isinstance(component, dict) and 'type' in component:
+            # what the model class takes out before it builds the loss
+            _check(f'train.{key}', component, LOSS_REGISTRY, extra_keys=('levels', 'schedule'))
+
+
+def _check(where: str, component: dict, registry: Registry, extra_keys: tuple[str, ...]) -> None:
+    keys = dict(component)
+    name = keys.pop('type', None)
+    if name is None:
+        raise UsageError(f'{where} has no type; expected one of {", ".join(sorted(registry.keys()))}')
+    if name not in registry and f'{name}_basicsr' not in registry:
+        raise UsageError(f"{where}.type: '{name}' is not registered{_suggest(name, list(registry.keys()))}")
+    parameters = _parameters(registry.get(name))
+    if parameters is None:
+        return
+    accepted = [*parameters, *extra_keys]
+    for key in keys:
+        if key not in accepted:
+            raise UsageError(f"{where}.{key}: {name} has no argument '{key}'{_suggest(key, accepted)}; "
+                             f'it takes {", ".join(accepted)}')
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in keys:
+            raise UsageError(f'{where}: {name} needs the argument {key}')
+
+
+def _parameters(cls: type) -> dict[str, inspect.Parameter] | None:
+    """Return the constructor's named arguments, or None when it takes any keyword."""
+    parameters = inspect.signature(cls).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return None
+    return dict(parameters)
+
+
+def _suggest(name: str, candidates: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, candidates, n=1)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ''

@@ -1,0 +1,73 @@
+"""What happens to an option file before BasicSR's pipelines see it."""
+
+import os
+from argparse import Namespace
+
+import basicsr.test
+import basicsr.train
+import yaml
+from basicsr.utils import options as host_options
+
+from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.component_check import check_components
+
+_SUBFOLDERS = {'models': 'models', 'training_states': 'training_states', 'log': '', 'visualization': 'visualization'}
+
+
+def read_option_file(path: str) -> dict:
+    """Read an option file as BasicSR does.
+
+    Raises:
+        UsageError: No such file, or not YAML with keys at its top level.
+    """
+    if not os.path.isfile(path):
+        raise UsageError(f'no such option file: {os.path.abspath(path)}')
+    with open(path, encoding='utf-8') as file:
+        try:
+            opt = yaml.load(file, Loader=host_options.ordered_yaml()[0])
+        except yaml.YAMLError as error:
+            raise UsageError(f'{path}: not valid YAML: {" ".join(str(error).split())}') from None
+    if not isinstance(opt, dict):
+        raise UsageError(f'{path}: expected keys and values (name: ..., scale: ...), found {type(opt).__name__}')
+    return opt
+
+
+def extend_parse_options() -> None:
+    """Wrap `parse_options` where the pipelines call it.
+
+    Three additions: `path.experiments_root` and `path.results_root` are honoured as in BasicSR's master
+    (https://github.com/XPixelGroup/BasicSR/pull/595; the PyPI release overwrites them); every dataset learns
+    `manual_seed`; networks and losses are checked against what they accept.
+    """
+    parse = host_options.parse_options
+
+    def parse_options(root_path: str, is_train: bool = True) -> tuple[dict, Namespace]:
+        opt, args = parse(root_path, is_train)
+        _honour_root(opt, args, 'experiments_root' if is_train else 'results_root')
+        for dataset_opt in opt['datasets'].values():
+            dataset_opt['manual_seed'] = opt['manual_seed']
+        check_components(opt)
+        return opt, args
+
+    for module in (basicsr.train, basicsr.test, host_options):
+        module.parse_options = parse_options
+
+
+def _honour_root(opt: dict, args: Namespace, key: str) -> None:
+    root = _wished_root(args, key)
+    if root is None:
+        return
+    folder = os.path.join(os.path.abspath(os.path.expanduser(root)), opt['name'])
+    opt['path'][key] = folder
+    for name, subfolder in _SUBFOLDERS.items():
+        if name in opt['path']:
+            opt['path'][name] = os.path.join(folder, subfolder) if subfolder else folder
+
+
+def _wished_root(args: Namespace, key: str) -> str | None:
+    """Read `path.<key>` again, because the host has overwritten it; `--force_yml` wins over the file."""
+    for entry in args.force_yml or []:
+        name, _, value = entry.partition('=')
+        if name.strip() == f'path:{key}':
+            return value.strip()
+    return (read_option_file(args.opt).get('path') or {}).get(key)

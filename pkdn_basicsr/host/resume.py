@@ -1,0 +1,85 @@
+"""Resuming on any device, from any working directory, without losing an experiment."""
+
+import os
+from pathlib import Path
+
+import basicsr.train
+import torch
+import torch.distributed as dist
+from basicsr.utils import check_resume
+
+from pkdn_basicsr.errors import UsageError
+
+
+def resume_anywhere() -> None:
+    """Replace `basicsr.train.load_resume_state`.
+
+    BasicSR 1.4.2 (`train.py:68-88`) moves the state to `torch.cuda.current_device()`, which raises without a GPU, and
+    looks for it under the relative path `experiments/<name>`, so that `--auto_resume` from another directory finds
+    nothing, renames the experiment to `_archived_...` and restarts from zero without a word
+    (seen by users as https://github.com/kynthesis/StarSRGAN/issues/7).
+    """
+    basicsr.train.load_resume_state = load_resume_state
+
+
+def load_resume_state(opt: dict) -> dict | None:
+    """Load the state named by `path.resume_state`, or with `--auto_resume` the newest of this experiment.
+
+    Args:
+        opt: The parsed options; `path.resume_state` and the `path.pretrain_network_*` entries are set as the host
+            does.
+
+    Returns:
+        The training state with its tensors on the CPU, or None when training starts from zero.
+
+    Raises:
+        UsageError: The state does not exist; or `--auto_resume` finds none although the experiment exists.
+    """
+    if opt['auto_resume']:
+        opt['path']['resume_state'] = _newest_state(opt)
+    state_path = opt['path'].get('resume_state')
+    if state_path is None:
+        return None
+    if not os.path.isfile(state_path):
+        raise UsageError(f'path.resume_state: no such file: {os.path.abspath(state_path)}')
+    state = torch.load(state_path, map_location='cpu', weights_only=True)
+    _set_network_paths(opt, state['iter'])
+    return state
+
+
+def _newest_state(opt: dict) -> str | None:
+    folder = Path(opt['path']['training_states']).absolute()
+    experiment = Path(opt['path']['experiments_root']).absolute()
+    states = {int(file.stem): file for file in folder.glob('*.state') if file.stem.isdigit()}
+    experiment_exists = experiment.exists()
+    if dist.is_initialized():
+        dist.barrier()  # rank 0 goes on to make the folder: every rank must have looked before
+    if states:
+        return str(states[max(states)])
+    if experiment_exists:
+        raise UsageError(f'--auto_resume found no *.state file in {folder}, but the experiment {experiment} exists; '
+                         'restarting would archive it. Check the working directory and the name, or leave out '
+                         '--auto_resume to archive it and start from zero')
+    if opt['rank'] == 0:
+        print(f'--auto_resume: no *.state file in {folder}; starting from zero.', flush=True)
+    return None
+
+
+def _set_network_paths(opt: dict, resume_iter: int) -> None:
+    """Point every saved network to its checkpoint of `resume_iter`; a frozen teacher is not one of them.
+
+    The host's `check_resume` would look for `net_t_<iter>.pth`, which is never written, and would turn the teacher's
+    `param_key_t: params_ema` into `params`.
+    """
+    path_opt = opt['path']
+    ignored = list(path_opt.get('ignore_resume_networks') or [])
+    if 'network_t' in opt and 'network_t' not in ignored:
+        ignored.append('network_t')
+    path_opt['ignore_resume_networks'] = ignored
+    untouched = {key: path_opt[key] for key in map(_param_key, ignored) if key in path_opt}
+    check_resume(opt, resume_iter)
+    path_opt.update(untouched)
+
+
+def _param_key(network: str) -> str:
+    return network.replace('network_', 'param_key_')

@@ -1,0 +1,56 @@
+"""Sample order and augmentation that depend on the seed, the epoch and the index alone."""
+
+from collections.abc import Iterator
+
+import basicsr.train
+import numpy as np
+import torch
+from basicsr.data.data_sampler import EnlargedSampler
+
+
+class SampleIndex(int):
+    """A dataset index that also says which draw it is.
+
+    Any dataset can use it as the `int` it is. A dataset whose augmentation must not depend on workers or ranks seeds
+    its generator with (`manual_seed`, `epoch`, `draw`).
+
+    Attributes:
+        epoch: Epoch of the run, from 0.
+        draw: Position in the enlarged epoch; differs between the copies of one image that `dataset_enlarge_ratio`
+            makes.
+    """
+
+    epoch: int
+    draw: int
+
+    def __new__(cls, value: int, epoch: int, draw: int) -> 'SampleIndex':
+        """Make the index `value` of `draw` in `epoch`."""
+        index = super().__new__(cls, value)
+        index.epoch = epoch
+        index.draw = draw
+        return index
+
+    def __reduce__(self):
+        return SampleIndex, (int(self), self.epoch, self.draw)
+
+
+class SeededSampler(EnlargedSampler):
+    """`EnlargedSampler` whose order depends on the option file's `manual_seed` and which yields `SampleIndex`."""
+
+    def __iter__(self) -> Iterator[SampleIndex]:
+        seed = self.dataset.opt.get('manual_seed', 0)
+        generator = torch.Generator()
+        generator.manual_seed(int(np.random.SeedSequence([seed, self.epoch]).generate_state(1)[0]))
+        draws = torch.randperm(self.total_size, generator=generator).tolist()
+        mine = draws[self.rank::self.num_replicas]
+        return (SampleIndex(draw % len(self.dataset), self.epoch, draw) for draw in mine)
+
+
+def shuffle_by_seed() -> None:
+    """Replace the sampler of `basicsr.train`.
+
+    BasicSR 1.4.2 seeds the order with the epoch alone (`data/data_sampler.py:33-35`), so that every `manual_seed`
+    sees the faces in the same order, and augmentation draws from worker-local generators, so that a run changes with
+    the number of workers.
+    """
+    basicsr.train.EnlargedSampler = SeededSampler
