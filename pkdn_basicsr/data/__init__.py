@@ -1,0 +1,5 @@
+"""Data sets, registered in BasicSR's DATASET_REGISTRY, and what makes their samples."""
+
+from pkdn_basicsr.data.parsing_map_dataset import ParsingMapDataset
+
+__all__ = ['ParsingMapDataset']

@@ -1,0 +1,62 @@
+"""Reading pictures and parsing maps from files, with errors that name the file."""
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from pkdn_basicsr.data.parsing_labels import IGNORE, ParsingScheme
+from pkdn_basicsr.errors import UsageError
+
+_PICTURE_MODES = {'RGB', 'RGBA', 'L', 'LA', 'P', 'CMYK'}
+
+
+def read_picture(path: str) -> Image.Image:
+    """Read an 8-bit picture as RGB.
+
+    Raises:
+        UsageError: Missing, not a picture, truncated, or not 8 bits per channel.
+    """
+    image = _load(path)
+    if image.mode not in _PICTURE_MODES:
+        raise UsageError(f'{path}: expected an 8-bit picture, found PIL mode {image.mode}; convert it to 8-bit RGB')
+    return image.convert('RGB')
+
+
+def read_parsing(path: str, scheme: ParsingScheme) -> Image.Image:
+    """Read a parsing map: a single-channel or palette picture of class indices.
+
+    Returns:
+        A picture of mode 'L' whose values are classes of `scheme`, or 255 for unknown.
+
+    Raises:
+        UsageError: Missing, not a picture, truncated, of several channels, or with an index outside the scheme.
+    """
+    image = _load(path)
+    if image.mode not in ('L', 'P'):
+        raise UsageError(f'{path}: expected a single-channel or palette picture of class indices, found PIL mode '
+                         f'{image.mode}; save the indices, not their colours')
+    indices = np.asarray(image)
+    outside = indices[(indices >= scheme.num_classes) & (indices != IGNORE)]
+    if outside.size:
+        raise UsageError(f'{path}: class index {outside.max()} is outside the scheme {scheme.name} '
+                         f'(0 to {scheme.num_classes - 1}, or {IGNORE} for unknown); check parsing_scheme')
+    return Image.fromarray(indices)
+
+
+def picture_to_tensor(image: Image.Image) -> torch.Tensor:
+    """Return an RGB picture as float32 (3, H, W) in [0, 1]."""
+    array = np.array(image).transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(array)).float().div_(255)
+
+
+def _load(path: str) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except FileNotFoundError:
+        raise UsageError(f'{path}: no such file') from None
+    except UnidentifiedImageError:
+        raise UsageError(f'{path}: not a picture that PIL can read') from None
+    except (OSError, SyntaxError, ValueError) as error:  # PIL's words for damaged files
+        raise UsageError(f'{path}: cannot be read: {error}') from None
