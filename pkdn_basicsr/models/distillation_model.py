@@ -1,0 +1,138 @@
+"""Knowledge distillation: a frozen teacher teaches a student by its features and its result."""
+
+import os
+
+import torch
+from basicsr.archs import build_network
+from basicsr.utils.dist_util import master_only
+from basicsr.utils.registry import MODEL_REGISTRY
+from torch import Tensor, nn
+
+from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.models.feature_levels import make_adapters, pair_levels
+from pkdn_basicsr.models.loss_dict_model import LossDictModel
+from pkdn_basicsr.models.prior import check_classes, one_hot_prior, takes_parsing
+from pkdn_basicsr.models.scheduled_loss import ScheduledLoss
+from pkdn_basicsr.models.student_with_adapters import StudentWithAdapters
+
+
+@MODEL_REGISTRY.register()
+class DistillationModel(LossDictModel):
+    """`SRModel` whose `network_g` is the student and whose `network_t` is a frozen, trained teacher.
+
+    Works for any two networks that offer `forward_features`; the teacher may take the parsing map or not. The losses
+    and their weights are KDFSRNet's (Wang et al., IEEE TCSVT 2022), since PKDN's own are not known:
+
+        l_pix  = pixel_opt(sr, gt)
+        l_feat = feature_opt, averaged over the feature levels, between student and teacher
+        l_soft = soft_opt(sr, sr of the teacher)
+
+    Options beyond `SRModel`'s: `network_t`, `path.pretrain_network_t` (with `param_key_t`, `strict_load_t`),
+    `train.feature_opt` (a distillation loss, `levels`, `schedule`), `train.soft_opt` (a loss, `schedule`). A loss that
+    is left out, or whose schedule has ended, costs nothing: the teacher then does not run.
+    """
+
+    def init_training_settings(self) -> None:
+        """Build teacher, distillation losses and adapters, then what the host builds."""
+        train_opt = self.opt['train']
+        self.feature_loss = ScheduledLoss.from_options(train_opt, 'feature_opt')
+        self.soft_loss = ScheduledLoss.from_options(train_opt, 'soft_opt')
+        self.net_t = self._build_teacher()
+        self.levels, adapters = self._match_features() if self.feature_loss else ({}, {})
+        # this module, not net_g, is what DDP wraps: calling around the wrapper would skip gradient reduction
+        self.trained = super().model_to_device(StudentWithAdapters(self.net_g, adapters))
+        super().init_training_settings()
+
+    def model_to_device(self, net: nn.Module) -> nn.Module:
+        """Move the student only; it is wrapped together with its adapters."""
+        return net.to(self.device)
+
+    def setup_optimizers(self) -> None:
+        """Let the optimizer of the student train the adapters too."""
+        super().setup_optimizers()
+        adapters = list(self._adapters().parameters())
+        if adapters:
+            self.optimizer_g.add_param_group({'params': adapters})
+
+    def feed_data(self, data: dict) -> None:
+        """Take a batch; its map is needed in training only, and goes to the device when the teacher asks for it."""
+        super().feed_data(data)
+        self.data = data if self.is_train else None
+
+    def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
+        """Return reconstruction and, while their schedules last, distillation losses."""
+        feature_factor = self.feature_loss.schedule(current_iter) if self.feature_loss else 0.
+        soft_factor = self.soft_loss.schedule(current_iter) if self.soft_loss else 0.
+
+        self.output, features = self.trained(self.lq)
+        losses = self.reconstruction_losses()
+        if feature_factor or soft_factor:
+            teacher_output, teacher_features = self._ask_teacher(self.lq, self.data)
+        if feature_factor:
+            per_level = [self.feature_loss.loss(features[student], teacher_features[teacher])
+                         for student, teacher in self.levels.items()]
+            losses['l_feat'] = feature_factor * sum(per_level) / len(per_level)
+        elif self._adapters():
+            losses['l_feat'] = 0. * sum(features[name].sum() for name in self._adapters())  # DDP waits for every one
+        if soft_factor:
+            losses['l_soft'] = soft_factor * self.soft_loss.loss(self.output, teacher_output)
+        return losses
+
+    @master_only
+    def save_training_state(self, epoch: int, current_iter: int) -> None:
+        """Save the host's state and, beside it, the adapters."""
+        super().save_training_state(epoch, current_iter)
+        if current_iter != -1 and self._adapters():
+            torch.save(self._adapters().state_dict(), self._adapter_path(current_iter))
+
+    def resume_training(self, resume_state: dict) -> None:
+        """Load the adapters and the host's state."""
+        if self._adapters():
+            path = self._adapter_path(resume_state['iter'])
+            if not os.path.isfile(path):
+                raise UsageError(f'the training state of iteration {resume_state["iter"]} lacks its adapters: '
+                                 f'{os.path.abspath(path)}')
+            self._adapters().load_state_dict(torch.load(path, map_location=self.device, weights_only=True))
+        super().resume_training(resume_state)
+
+    def _build_teacher(self) -> nn.Module:
+        path_opt = self.opt['path']
+        load_path = path_opt.get('pretrain_network_t')
+        how = ('train one with `basicsr train -opt options/pkdn_teacher.yml` and point path.pretrain_network_t to its '
+               'experiments/<name>/models/net_g_latest.pth')
+        if 'network_t' not in self.opt:
+            raise UsageError('DistillationModel needs the teacher: give network_t and path.pretrain_network_t')
+        if load_path is None:
+            raise UsageError(f'path.pretrain_network_t is not set: DistillationModel needs a trained teacher; {how}')
+        if not os.path.isfile(load_path):
+            raise UsageError(f'path.pretrain_network_t: no such file: {os.path.abspath(load_path)}; {how}')
+        teacher = build_network(self.opt['network_t']).to(self.device)
+        strict, param_key = path_opt.get('strict_load_t', True), path_opt.get('param_key_t', 'params')
+        self.load_network(teacher, load_path, strict, param_key)
+        if takes_parsing(teacher):
+            check_classes(teacher, self.opt['datasets'])
+        return teacher.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def _ask_teacher(self, lq: Tensor, data: dict) -> tuple[Tensor, dict[str, Tensor]]:
+        if takes_parsing(self.net_t):
+            return self.net_t.forward_features(lq, one_hot_prior(data, self.net_t, self.device))
+        return self.net_t.forward_features(lq)
+
+    @torch.no_grad()
+    def _match_features(self) -> tuple[dict[str, str], dict[str, nn.Module]]:
+        """Run both networks once on an empty image to learn names and shapes of their features."""
+        size = self.opt['datasets']['train']['gt_size']
+        lq = torch.zeros(1, 3, size // self.opt['scale'], size // self.opt['scale'], device=self.device)
+        student = self.net_g.eval().forward_features(lq)[1]
+        teacher = self._ask_teacher(lq, {'parsing': torch.zeros(1, size, size, dtype=torch.uint8)})[1]
+        pairs = pair_levels(self.opt['train']['feature_opt'].get('levels'), student, teacher)
+        if not self.feature_loss.loss.needs_equal_widths:
+            return pairs, {}
+        return pairs, make_adapters(pairs, student, teacher)
+
+    def _adapters(self) -> nn.ModuleDict:
+        return self.get_bare_model(self.trained).adapters
+
+    def _adapter_path(self, current_iter: int) -> str:
+        return os.path.join(self.opt['path']['training_states'], f'{current_iter}_adapters.pth')

@@ -1,0 +1,39 @@
+"""Training and validation of a network that sees the true parsing map."""
+
+import torch
+from basicsr.utils.registry import MODEL_REGISTRY
+from torch import Tensor
+
+from pkdn_basicsr.models.loss_dict_model import LossDictModel
+from pkdn_basicsr.models.prior import check_classes, one_hot_prior
+
+
+@MODEL_REGISTRY.register()
+class PKDNTeacherModel(LossDictModel):
+    """`SRModel` for networks that are `forward(lq, parsing)`: same options, same losses.
+
+    The paper trains the teacher with L1 (`pixel_opt: {type: L1Loss}`).
+    """
+
+    def __init__(self, opt: dict) -> None:
+        super().__init__(opt)
+        check_classes(self.get_bare_model(self.net_g), opt['datasets'])
+
+    def feed_data(self, data: dict) -> None:
+        """Move a batch of `lq`, `gt` and `parsing` to the device."""
+        super().feed_data(data)
+        self.prior = one_hot_prior(data, self.get_bare_model(self.net_g), self.device)
+
+    def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
+        """Return the reconstruction losses."""
+        self.output = self.net_g(self.lq, self.prior)
+        return self.reconstruction_losses()
+
+    def test(self) -> None:
+        """Set `self.output` for the fed batch, with the averaged weights where there are some."""
+        net = getattr(self, 'net_g_ema', self.net_g)
+        was_training = net.training
+        net.eval()
+        with torch.no_grad():
+            self.output = net(self.lq, self.prior)
+        net.train(was_training)

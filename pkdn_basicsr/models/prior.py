@@ -1,0 +1,51 @@
+"""Handing the parsing map to networks that take one."""
+
+import inspect
+
+import torch
+from torch import Tensor, nn
+
+from pkdn_basicsr.data.parsing_labels import get_scheme, parsing_to_one_hot
+from pkdn_basicsr.errors import UsageError
+
+
+def takes_parsing(net: nn.Module) -> bool:
+    """Whether the network is `forward(lq, parsing)`, as a teacher is, and not `forward(lq)`."""
+    return 'parsing' in inspect.signature(net.forward).parameters
+
+
+def check_classes(net: nn.Module, datasets_opt: dict) -> None:
+    """Check that the network's classes are those of every data set's scheme.
+
+    Raises:
+        UsageError: `num_classes` differs from the scheme's.
+    """
+    for phase, dataset_opt in datasets_opt.items():
+        if dataset_opt.get('dataroot_parsing') is None:
+            continue
+        scheme = get_scheme(dataset_opt.get('parsing_scheme', 'celebamask_hq'))
+        if scheme.num_classes != net.num_classes:
+            raise UsageError(f'{type(net).__name__} has num_classes {net.num_classes}, but datasets.{phase} has the '
+                             f'scheme {scheme.name} with {scheme.num_classes}; make them equal')
+
+
+def one_hot_prior(data: dict, net: nn.Module, device: torch.device) -> Tensor:
+    """Return the batch's map as `net` takes it.
+
+    The map travels as one byte per pixel and is spread over classes on the device.
+
+    Args:
+        data: A batch with `parsing`, uint8 (B, H, W), 255 = unknown.
+        net: The network; its `num_classes` is K.
+        device: Where the result lies.
+
+    Returns:
+        float32 (B, K, H, W), one-hot; all zero where unknown.
+
+    Raises:
+        UsageError: The data set returns no map.
+    """
+    if 'parsing' not in data:
+        raise UsageError(f'{type(net).__name__} needs the parsing map of every face: set dataroot_parsing in the '
+                         "data set's options")
+    return parsing_to_one_hot(data['parsing'].to(device, non_blocking=True), net.num_classes)
