@@ -1,0 +1,69 @@
+"""`basicsr compare -opt FILE`: several networks on the same faces, as a table and a picture."""
+
+import argparse
+from pathlib import Path
+
+import torch
+from basicsr.data import build_dataset
+from torch.utils.data import Subset
+
+from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.options import read_option_file
+from pkdn_basicsr.host.plugins import import_plugins
+from pkdn_basicsr.report.complexity import count_parameters
+from pkdn_basicsr.report.evaluate import evaluate
+from pkdn_basicsr.report.figures import save_face_grid
+from pkdn_basicsr.report.method import Method, MissingCheckpointError, load_method
+from pkdn_basicsr.report.table import comparison_table, per_image_csv
+
+
+def run(arguments: list[str]) -> int:
+    """Compare the `methods` of an option file on its `datasets.test`.
+
+    Writes `table.md`, `per_image.csv` and `faces.png`, and prints the table.
+    """
+    args = _parse(arguments)
+    import_plugins()
+    opt = read_option_file(args.opt)
+    methods = _load_methods(opt, args.allow_missing)
+    dataset_opt = opt['datasets']['test']
+    faces = build_dataset({**dataset_opt, 'phase': 'test', 'scale': opt['scale']})
+    if args.limit:
+        faces = Subset(faces, range(min(args.limit, len(faces))))
+
+    metrics = opt['val']['metrics']
+    evaluation = evaluate(methods, faces, metrics)
+    table = comparison_table(evaluation, {method.name: count_parameters(method.net) for method in methods},
+                             {method.name: method.uses_prior for method in methods})
+    folder = args.output or Path('results') / opt['name']
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'table.md').write_text(table, encoding='utf-8')
+    (folder / 'per_image.csv').write_text(per_image_csv(evaluation), encoding='utf-8')
+    save_face_grid(folder / 'faces.png', methods, faces, evaluation, next(iter(metrics)))
+    print(f"\n{dataset_opt['name']}, {len(faces)} faces, x{opt['scale']}\n\n{table}\n"
+          f'Written to {folder.absolute()}: table.md, per_image.csv, faces.png')
+    return 0
+
+
+def _load_methods(opt: dict, allow_missing: bool) -> list[Method]:
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    methods = []
+    for name, entry in opt['methods'].items():
+        try:
+            methods.append(load_method(name, entry, device))
+        except MissingCheckpointError as error:
+            if not allow_missing:
+                raise
+            print(f'left out: {error}')
+    if not methods:
+        raise UsageError('methods: no method is left')
+    return methods
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='basicsr compare', description=__doc__)
+    parser.add_argument('-opt', required=True, help='option file with datasets.test, val.metrics and methods')
+    parser.add_argument('-o', '--output', type=Path, help='result folder (default: results/<name>)')
+    parser.add_argument('--limit', type=int, help='use the first N faces only')
+    parser.add_argument('--allow-missing', action='store_true', help='leave out methods without a checkpoint')
+    return parser.parse_args(arguments)

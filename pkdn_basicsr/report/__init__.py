@@ -1,0 +1,1 @@
+"""What `compare` and `bench` measure and write."""

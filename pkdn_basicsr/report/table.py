@@ -1,0 +1,49 @@
+"""Comparison tables as text."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from pkdn_basicsr.report.evaluate import Evaluation
+
+PRIOR_MARK = ' *'
+PRIOR_NOTE = '\\* sees the true parsing map of the face'
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out a Markdown table whose columns also align as plain text; all but the first are right-aligned."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *others = zip(cells, widths, strict=True)
+        return '| ' + ' | '.join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]) + ' |'
+
+    rule = '|' + '|'.join(['-' * (widths[0] + 2), *('-' * (width + 1) + ':' for width in widths[1:])]) + '|'
+    return '\n'.join([line(header), rule, *(line(row) for row in rows)]) + '\n'
+
+
+def comparison_table(evaluation: Evaluation, parameters: Mapping[str, int], uses_prior: Mapping[str, bool]) -> str:
+    """Return parameters and mean metrics of every method as Markdown; methods that see the true prior are marked.
+
+    Args:
+        evaluation: The values of every face.
+        parameters: Method name -> parameters that receive a gradient.
+        uses_prior: Method name -> whether it sees the true parsing map.
+    """
+    means = evaluation.means()
+    metrics = list(next(iter(means.values())))
+    rows = [[name + (PRIOR_MARK if uses_prior[name] else ''), f'{parameters[name]:,}',
+             *(f'{means[name][metric]:.4f}' for metric in metrics)] for name in means]
+    table = markdown_table(['method', 'parameters', *metrics], rows)
+    return f'{table}\n{PRIOR_NOTE}\n' if any(uses_prior.values()) else table
+
+
+def per_image_csv(evaluation: Evaluation) -> str:
+    """Return one line per face and method: image, method, then every metric with six decimals."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['image', 'method', *next(iter(evaluation.values.values()))])
+    for index, image in enumerate(evaluation.images):
+        for method, per_metric in evaluation.values.items():
+            writer.writerow([image, method, *(f'{values[index]:.6f}' for values in per_metric.values())])
+    return text.getvalue()

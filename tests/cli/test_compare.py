@@ -1,0 +1,62 @@
+import csv
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from pkdn_basicsr.archs import PKDNTeacher
+from pkdn_basicsr.cli.compare import run
+from pkdn_basicsr.errors import UsageError
+
+TINY = {'scale': 8, 'num_feat': 4, 'num_enc_blocks': [1], 'num_neck_blocks': 1, 'num_dec_blocks': [1]}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A working directory with three faces, bicubic, a teacher with weights and a student without."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for folder, shape in (('images', (32, 32, 3)), ('parsing', (32, 32))):
+        (tmp_path / folder).mkdir()
+        for name in 'abc':
+            Image.fromarray(rng.integers(0, 19, shape, dtype=np.uint8)).save(tmp_path / folder / f'{name}.png')
+    torch.save({'params': PKDNTeacher(19, **TINY).state_dict()}, 'teacher.pth')
+    networks = {'bicubic': {'type': 'Bicubic'}, 'teacher': {'type': 'PKDNTeacher', **TINY},
+                'student': {'type': 'PKDNStudent', **TINY}}
+    for name, network in networks.items():
+        (tmp_path / f'{name}.yml').write_text(yaml.safe_dump({'name': name, 'network_g': network}))
+    (tmp_path / 'compare.yml').write_text(yaml.safe_dump({
+        'name': 'tiny',
+        'scale': 8,
+        'methods': {'bicubic': 'bicubic.yml', 'student': 'student.yml',
+                    'teacher': {'opt': 'teacher.yml', 'checkpoint': 'teacher.pth'}},
+        'datasets': {'test': {'name': 'faces', 'type': 'ParsingMapDataset', 'dataroot_gt': 'images',
+                              'dataroot_parsing': 'parsing', 'gt_size': 32}},
+        'val': {'metrics': {'psnr': {'type': 'calculate_psnr', 'crop_border': 0, 'test_y_channel': True}}},
+    }, sort_keys=False))
+    return tmp_path
+
+
+def test_table_values_and_picture_are_written(project, capsys):
+    assert run(['-opt', 'compare.yml', '--allow-missing', '-o', 'out']) == 0
+    printed = capsys.readouterr().out
+    assert (project / 'out' / 'table.md').read_text() in printed
+    assert "method 'student': no such checkpoint" in printed
+    assert str(project / 'out') in printed
+    rows = list(csv.DictReader((project / 'out' / 'per_image.csv').open()))
+    assert [row['method'] for row in rows] == ['bicubic', 'teacher'] * 3
+    assert Image.open(project / 'out' / 'faces.png').size[0] > 100
+
+
+def test_limit_takes_the_first_faces_and_results_go_to_the_default_folder(project):
+    run(['-opt', 'compare.yml', '--allow-missing', '--limit', '1'])
+    rows = list(csv.DictReader((project / 'results' / 'tiny' / 'per_image.csv').open()))
+    assert [row['image'] for row in rows] == ['images/a.png'] * 2
+
+
+def test_a_missing_checkpoint_stops_before_anything_is_written(project):
+    with pytest.raises(UsageError, match="method 'student'"):
+        run(['-opt', 'compare.yml'])
+    assert not (project / 'results').exists()
