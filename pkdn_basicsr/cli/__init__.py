@@ -1,0 +1,47 @@
+"""The `basicsr` command: `basicsr VERB ...`, one file of this folder per verb."""
+
+import importlib
+import sys
+
+from pkdn_basicsr.errors import UsageError
+
+VERBS = {
+    'train': 'train a network from an option file',
+    'test': 'run a trained network over test sets from an option file',
+    'compare': 'put several networks side by side on the same faces',
+    'prepare': 'make data sets',
+}
+
+
+def main() -> int:
+    """Run the verb named on the command line.
+
+    Returns:
+        The exit status: 0 done, 2 wrong usage or wrong input.
+    """
+    verb, arguments = sys.argv[1] if len(sys.argv) > 1 else '--help', sys.argv[2:]
+    if verb in ('-h', '--help'):
+        print(_help())
+        return 0
+    if verb == '--version':
+        from pkdn_basicsr import __version__
+        print(f'basicsr command of pkdn_basicsr {__version__}')
+        return 0
+    if verb not in VERBS:
+        print(f"basicsr: error: unknown verb '{verb}'; expected one of {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    try:
+        return importlib.import_module(f'pkdn_basicsr.cli.{verb}').run(arguments)
+    except UsageError as error:
+        print(f'basicsr {verb}: error: {_own_line(error)}', file=sys.stderr)
+        return 2
+
+
+def _help() -> str:
+    verbs = '\n'.join(f'  {verb:9} {text}' for verb, text in VERBS.items())
+    return f'usage: basicsr VERB ...   (basicsr VERB --help tells more)\n\n{verbs}\n\n  --version'
+
+
+def _own_line(error: UsageError) -> str:
+    """Return the message alone: a loader worker hands over its exception with the whole traceback in the text."""
+    return str(error).strip().splitlines()[-1].removeprefix(f'{UsageError.__module__}.{UsageError.__name__}: ')
