@@ -1,0 +1,98 @@
+"""Every shipped option file names things that exist and fits the others."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from basicsr.archs import build_network
+from basicsr.losses import build_loss
+from basicsr.utils.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
+
+from pkdn_basicsr.host.component_check import check_components
+from pkdn_basicsr.host.options import read_option_file
+from pkdn_basicsr.models.scheduled_loss import ScheduledLoss
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / 'options').rglob('*.yml'))
+NETWORK_FILES = [file for file in FILES if 'network_g' in read_option_file(str(file))]
+STUDENTS = [file for file in FILES if 'network_t' in read_option_file(str(file))]
+
+
+def short(file):
+    return str(file.relative_to(ROOT / 'options'))
+
+
+def test_option_files_were_found():
+    assert {'pkdn_teacher.yml', 'pkdn_student.yml', 'quickstart/compare.yml', 'baselines/bicubic.yml'} <= set(
+        map(short, FILES))
+    assert len(STUDENTS) >= 4
+
+
+@pytest.mark.parametrize('file', FILES, ids=short)
+def test_header_gives_the_exact_command(file):
+    header = [line for line in file.read_text().splitlines() if line.startswith('#')]
+    assert any(f'-opt {file.relative_to(ROOT)}' in line for line in header)
+
+
+@pytest.mark.parametrize('file', FILES, ids=short)
+def test_data_sets_and_metrics_are_registered(file):
+    opt = read_option_file(str(file))
+    assert all(dataset['type'] in DATASET_REGISTRY for dataset in opt['datasets'].values())
+    assert all(metric['type'] in METRIC_REGISTRY for metric in opt['val']['metrics'].values())
+
+
+@pytest.mark.parametrize('file', NETWORK_FILES, ids=short)
+def test_networks_build_and_reach_gt_size(file):
+    opt = read_option_file(str(file))
+    check_components(opt)
+    assert opt['model_type'] in MODEL_REGISTRY
+    sizes = {dataset['gt_size'] for dataset in opt['datasets'].values()}
+    with torch.device('meta'):
+        for key in ('network_g', 'network_t'):
+            if key not in opt:
+                continue
+            network_opt = opt[key]
+            net = build_network(network_opt)
+            for size in sizes:
+                inputs = [torch.zeros(1, 3, size // opt['scale'], size // opt['scale'])]
+                if 'num_classes' in network_opt:
+                    inputs.append(torch.zeros(1, network_opt['num_classes'], size, size))
+                assert net(*inputs).shape == (1, 3, size, size)
+
+
+@pytest.mark.parametrize('file', NETWORK_FILES, ids=short)
+def test_losses_and_schedules_build(file):
+    train_opt = read_option_file(str(file)).get('train', {})
+    for key in ('feature_opt', 'soft_opt'):
+        scheduled = ScheduledLoss.from_options(train_opt, key)
+        assert scheduled is None or scheduled.schedule.end_iter <= train_opt['total_iter']
+    if train_opt:
+        assert build_loss(dict(train_opt['pixel_opt'])) is not None
+        assert train_opt['scheduler']['periods'] == [train_opt['total_iter']]
+
+
+@pytest.mark.parametrize('file', STUDENTS, ids=short)
+def test_the_students_teacher_is_what_its_option_file_trains(file):
+    student = read_option_file(str(file))
+    teacher = read_option_file(str(file.with_name(file.name.replace('student', 'teacher'))))
+    assert student['network_t'] == teacher['network_g']
+    assert student['path']['pretrain_network_t'] == f'experiments/{teacher["name"]}/models/net_g_latest.pth'
+    assert student['scale'] == teacher['scale']
+
+
+def test_compared_option_files_exist():
+    methods = read_option_file(str(ROOT / 'options/quickstart/compare.yml'))['methods']
+    assert all((ROOT / path).is_file() for path in methods.values())
+
+
+def test_quickstart_students_differ_in_the_teaching_only():
+    taught = read_option_file(str(ROOT / 'options/quickstart/pkdn_student.yml'))
+    alone = read_option_file(str(ROOT / 'options/quickstart/pkdn_student_alone.yml'))
+    del taught['network_t'], taught['train']['feature_opt'], taught['train']['soft_opt']
+    for key in ('dataroot_parsing', 'parsing_scheme'):
+        del taught['datasets']['train'][key]
+    for key in ('pretrain_network_t', 'param_key_t'):
+        del taught['path'][key]
+    for opt in (taught, alone):
+        del opt['name'], opt['model_type']
+    assert taught == alone
