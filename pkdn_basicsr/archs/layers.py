@@ -14,7 +14,8 @@ class BicubicUpsample(nn.Module):
     reads 0.13 dB too high on faces. The result is not clamped: like any bicubic it over- and undershoots at edges.
 
     It is handed on channels-last in memory, and every block here keeps that order: on a CPU the networks are about a
-    third quicker so than with torch's default order, which each convolution would have to rearrange and put back.
+    third quicker so than with torch's default order, which each convolution would have to rearrange and put back. A
+    network returns its result in the default order (`.contiguous()`): the host's discriminators call `view` on it.
 
     Args:
         scale: whole factor by which both sides grow.

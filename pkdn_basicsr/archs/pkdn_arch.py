@@ -13,7 +13,6 @@ Everything else here is our choice: depth and width, the insides of both blocks,
     sr = u + conv3(dec_1)
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -21,7 +20,7 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pkdn_basicsr.archs.layers import RCAB, BicubicUpsample, ChannelAttention, Down, Up
+from pkdn_basicsr.archs.layers import RCAB, BicubicUpsample, ChannelAttention, Down, Up, check_hr_size
 
 
 class SpatialAttention(nn.Module):
@@ -130,7 +129,8 @@ class PKDN(nn.Module):
         fusion_blocks: One fusion block per encoder level.
 
     Raises:
-        ValueError: Encoder and decoder differ in levels, or a checkpoint of another scale is loaded.
+        ValueError: Encoder and decoder differ in levels.
+        RuntimeError: On loading a checkpoint of another scale.
     """
 
     def __init__(self, scale: int, num_feat: int, num_enc_blocks: Sequence[int], num_neck_blocks: int,
@@ -156,7 +156,6 @@ class PKDN(nn.Module):
 
     def super_resolve(self, lq: Tensor, priors: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, dict[str, Tensor]]:
         """Run the frame; `priors` holds what each encoder level's fusion block takes beside its feature."""
-        self._check_size(lq)
         features = {}
         base = self.upsample(lq)
         x = self.head(base)
@@ -172,22 +171,19 @@ class PKDN(nn.Module):
             x = self.dec_fusions[step](self.ups[step](x), skips)
             x = self.dec_blocks[step](x)
             features[f'dec{self.num_levels - step}'] = x
-        return base + self.tail(x), features
+        return (base + self.tail(x)).contiguous(), features  # discriminators call view() on it
 
     def _check_size(self, lq: Tensor) -> None:
-        height, width = lq.shape[-2:]
-        multiple = 2**self.num_levels // math.gcd(2**self.num_levels, self.upscale)
-        if height % multiple or width % multiple:
-            raise ValueError(f'{type(self).__name__} with {self.num_levels} levels at scale {self.upscale} takes '
-                             f'low-resolution sides that are multiples of {multiple}, found {height}x{width}')
+        check_hr_size(self, lq, self.upscale, multiple=2**self.num_levels)
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
                               error_msgs):
         # the weights of every scale have the same shapes, so only this buffer tells them apart
         scale = state_dict.get(f'{prefix}scale')
         if scale is not None and int(scale) != self.upscale:
-            error_msgs.append(f'the checkpoint was trained for scale {int(scale)}, this network has '
-                              f'scale {self.upscale}')
+            error_msgs.append(f'the checkpoint was trained for scale {int(scale)}, this network has scale '
+                              f"{self.upscale}; to start from it all the same, delete its key '{prefix}scale' and load "
+                              'it with strict=False')
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
                                       error_msgs)
 
@@ -224,6 +220,7 @@ class PKDNStudent(PKDN):
 
     def forward_features(self, lq: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the result of `forward` and the features `enc1..encL`, `neck`, `decL..dec1`, each (B, C, ., .)."""
+        self._check_size(lq)
         return self.super_resolve(lq, [()] * self.num_levels)
 
 
@@ -260,6 +257,7 @@ class PKDNTeacher(PKDN):
 
     def forward_features(self, lq: Tensor, parsing: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the result of `forward` and the features `enc1..encL`, `neck`, `decL..dec1`, each (B, C, ., .)."""
+        self._check_size(lq)
         self._check_parsing(lq, parsing)
         priors = []
         for _ in range(self.num_levels):

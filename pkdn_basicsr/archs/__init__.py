@@ -1,0 +1,6 @@
+"""Every network, registered in BasicSR's ARCH_REGISTRY."""
+
+from pkdn_basicsr.archs import baselines
+from pkdn_basicsr.archs.pkdn_arch import PKDNStudent, PKDNTeacher
+
+__all__ = ['PKDNStudent', 'PKDNTeacher', 'baselines']
