@@ -1,3 +1,82 @@
 """Shared by all tests."""
 
+import logging
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import tiny
+from hypothesis import settings
+
 import pkdn_basicsr  # noqa: F401  (installs the shims, so that a test may import basicsr in any order)
+from pkdn_basicsr.cli import main
+from pkdn_basicsr.errors import UsageError
+
+settings.register_profile('busy_machine', deadline=None)
+settings.load_profile('busy_machine')
+
+
+@pytest.fixture(scope='session')
+def shared_data():
+    """The real faces beside the repository; a test that asks for them is skipped elsewhere."""
+    folder = Path(__file__).resolve().parents[2] / 'shared' / 'data'
+    if not folder.is_dir():
+        pytest.skip('the real faces (shared/data beside the repository) are not on this machine')
+    return folder
+
+
+@pytest.fixture
+def usage_error():
+    """`with usage_error(word, ...):` expects a UsageError of one line that has every word in it."""
+    @contextmanager
+    def expect(*words):
+        with pytest.raises(UsageError) as caught:
+            yield
+        message = str(caught.value)
+        assert '\n' not in message
+        for word in words:
+            assert str(word) in message
+    return expect
+
+
+@pytest.fixture(scope='session')
+def tiny_faces(tmp_path_factory):
+    """A folder with `gt`, `lq` and `parsing` of eight smooth 32x32 pictures; leave it as it is."""
+    return tiny.make_faces(tmp_path_factory.mktemp('tiny') / 'faces')
+
+
+@pytest.fixture
+def basicsr_command(monkeypatch, capsys):
+    """Run the `basicsr` command in this process: `(cwd, 'train', '-opt', file) -> (status, stdout, stderr)`."""
+    def run(cwd, *arguments):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, 'argv', ['basicsr', *map(str, arguments)])
+        _forget_log_file()
+        try:
+            status = main()
+        except SystemExit as leave:
+            status = leave.code
+        finally:
+            _forget_log_file()
+        return status, *capsys.readouterr()
+    return run
+
+
+def _forget_log_file():
+    """The host opens one log file per process, and so would write every run into the first one's."""
+    from basicsr.utils.logger import initialized_logger
+    initialized_logger.clear()
+    logger = logging.getLogger('basicsr')
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+
+
+@pytest.fixture(scope='session')
+def console_script():
+    """The installed `basicsr` command."""
+    script = Path(sys.executable).with_name('basicsr')
+    if not script.is_file():
+        pytest.skip('the package is not installed (pip install -e .)')
+    return script

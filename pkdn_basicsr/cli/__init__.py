@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from pkdn_basicsr import __version__
 from pkdn_basicsr.errors import UsageError
 
 VERBS = {
@@ -24,7 +25,6 @@ def main() -> int:
         print(_help())
         return 0
     if verb == '--version':
-        from pkdn_basicsr import __version__
         print(f'basicsr command of pkdn_basicsr {__version__}')
         return 0
     if verb not in VERBS:
@@ -44,4 +44,5 @@ def _help() -> str:
 
 def _own_line(error: UsageError) -> str:
     """Return the message alone: a loader worker hands over its exception with the whole traceback in the text."""
-    return str(error).strip().splitlines()[-1].removeprefix(f'{UsageError.__module__}.{UsageError.__name__}: ')
+    message = str(error).rpartition(f'{UsageError.__module__}.{UsageError.__name__}: ')[2]
+    return ' '.join(message.split())

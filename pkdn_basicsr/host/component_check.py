@@ -7,6 +7,8 @@ from basicsr.utils.registry import ARCH_REGISTRY, LOSS_REGISTRY, Registry
 
 from pkdn_basicsr.errors import UsageError
 
+_TAKEN_OUT_BY_THE_MODEL = {'feature_opt': ('levels', 'schedule'), 'soft_opt': ('schedule',)}
+
 
 def check_components(opt: dict) -> None:
     """Check `network_*` and `train.*_opt` before anything is built.
@@ -16,17 +18,18 @@ def check_components(opt: dict) -> None:
     """
     for key, component in opt.items():
         if key.startswith('network_'):
-            _check(key, component, ARCH_REGISTRY, extra_keys=())
+            _check(key, component, ARCH_REGISTRY)
     for key, component in (opt.get('train') or {}).items():
         if key.endswith('_opt') and isinstance(component, dict) and 'type' in component:
-            # what the model class takes out before it builds the loss
-            _check(f'train.{key}', component, LOSS_REGISTRY, extra_keys=('levels', 'schedule'))
+            _check(f'train.{key}', component, LOSS_REGISTRY, _TAKEN_OUT_BY_THE_MODEL.get(key, ()))
 
 
-def _check(where: str, component: dict, registry: Registry, extra_keys: tuple[str, ...]) -> None:
+def _check(where: str, component: dict, registry: Registry, extra_keys: tuple[str, ...] = ()) -> None:
+    if not isinstance(component, dict):
+        raise UsageError(f'{where}: expected a type and its arguments, found {component!r}')
     keys = dict(component)
-    name = keys.pop('type', None)
-    if name is None:
+    name = str(keys.pop('type', None) or '')
+    if not name:
         raise UsageError(f'{where} has no type; expected one of {", ".join(sorted(registry.keys()))}')
     if name not in registry and f'{name}_basicsr' not in registry:
         raise UsageError(f"{where}.type: '{name}' is not registered{_suggest(name, list(registry.keys()))}")
@@ -48,7 +51,7 @@ def _parameters(cls: type) -> dict[str, inspect.Parameter] | None:
     parameters = inspect.signature(cls).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return None
-    return dict(parameters)
+    return {name: parameter for name, parameter in parameters.items() if parameter.kind is not parameter.VAR_POSITIONAL}
 
 
 def _suggest(name: str, candidates: list[str]) -> str:

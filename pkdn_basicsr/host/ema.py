@@ -8,8 +8,9 @@ def copy_buffers_into_average() -> None:
     """Copy buffers (BatchNorm statistics) from the network into its moving average at every step.
 
     `BaseModel.model_ema` of basicsr 1.4.2 averages `named_parameters` alone (`models/base_model.py:75-82`), so a
-    network with BatchNorm validates and is saved with the statistics of its initialisation. Copying, not averaging, is
-    what mmengine's EMAHook does: running statistics are averages already.
+    network with BatchNorm validates and is saved with the statistics of its initialisation (no issue known; the same
+    mistake elsewhere: https://github.com/open-mmlab/mmgeneration/pull/362). Copying, not averaging, is what mmengine's
+    EMAHook does: running statistics are averages already.
     """
     average_parameters = BaseModel.model_ema
 

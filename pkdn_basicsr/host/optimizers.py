@@ -12,7 +12,7 @@ def offer_every_torch_optimizer() -> None:
     """Let `optim_g.type` name any optimizer of `torch.optim`.
 
     `BaseModel.get_optimizer` of the PyPI release raises NotImplementedError for anything but Adam (`models/
-    base_model.py:103-108`); BasicSR's master added six more, unreleased.
+    base_model.py:103-108`); BasicSR's master added six more, unreleased (no issue known).
     """
 
     def get_optimizer(self: BaseModel, optim_type: str, params, lr: float, **kwargs) -> torch.optim.Optimizer:

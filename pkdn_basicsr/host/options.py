@@ -5,8 +5,10 @@ from argparse import Namespace
 
 import basicsr.test
 import basicsr.train
+import torch.distributed as dist
 import yaml
 from basicsr.utils import options as host_options
+from basicsr.utils import set_random_seed
 
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.component_check import check_components
@@ -35,15 +37,19 @@ def read_option_file(path: str) -> dict:
 def extend_parse_options() -> None:
     """Wrap `parse_options` where the pipelines call it.
 
-    Three additions: `path.experiments_root` and `path.results_root` are honoured as in BasicSR's master
-    (https://github.com/XPixelGroup/BasicSR/pull/595; the PyPI release overwrites them); every dataset learns
-    `manual_seed`; networks and losses are checked against what they accept.
+    Additions: `path.experiments_root` and `path.results_root` are honoured as in BasicSR's master
+    (https://github.com/XPixelGroup/BasicSR/pull/595; the PyPI release overwrites them); `manual_seed` is one for all
+    processes, also where the option file has none, counts when `--force_yml` sets it, and every dataset learns it;
+    networks and losses are checked against what they accept.
     """
     parse = host_options.parse_options
 
     def parse_options(root_path: str, is_train: bool = True) -> tuple[dict, Namespace]:
         opt, args = parse(root_path, is_train)
-        _honour_root(opt, args, 'experiments_root' if is_train else 'results_root')
+        used, unused = ('experiments_root', 'results_root') if is_train else ('results_root', 'experiments_root')
+        _honour_root(opt, args, used)
+        opt['path'].pop(unused, None)  # the host would make a folder of it
+        _agree_on_seed(opt)
         for dataset_opt in opt['datasets'].values():
             dataset_opt['manual_seed'] = opt['manual_seed']
         check_components(opt)
@@ -51,6 +57,14 @@ def extend_parse_options() -> None:
 
     for module in (basicsr.train, basicsr.test, host_options):
         module.parse_options = parse_options
+
+
+def _agree_on_seed(opt: dict) -> None:
+    seed = [opt['manual_seed']]
+    if opt['dist']:
+        dist.broadcast_object_list(seed)
+    opt['manual_seed'] = seed[0]
+    set_random_seed(seed[0] + opt['rank'])  # again: the host seeds before it reads --force_yml
 
 
 def _honour_root(opt: dict, args: Namespace, key: str) -> None:
@@ -66,8 +80,8 @@ def _honour_root(opt: dict, args: Namespace, key: str) -> None:
 
 def _wished_root(args: Namespace, key: str) -> str | None:
     """Read `path.<key>` again, because the host has overwritten it; `--force_yml` wins over the file."""
-    for entry in args.force_yml or []:
+    for entry in reversed(args.force_yml or []):
         name, _, value = entry.partition('=')
         if name.strip() == f'path:{key}':
-            return value.strip()
+            return None if value.strip() == '~' else value.strip()
     return (read_option_file(args.opt).get('path') or {}).get(key)

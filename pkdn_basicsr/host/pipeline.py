@@ -1,13 +1,14 @@
 """Starting BasicSR's own pipelines from our command."""
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import torch.distributed as dist
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
 
 
@@ -24,22 +25,25 @@ def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str
         0.
 
     Raises:
-        UsageError: The option file does not exist or a plugin cannot be imported.
+        UsageError: No option file is named, it cannot be read, or a plugin cannot be imported.
     """
     _check_option_file(arguments)
     import_plugins()
     sys.argv = [f'basicsr {verb}', *arguments]
-    try:
-        pipeline(os.getcwd())
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    pipeline(os.getcwd())
+    if dist.is_initialized():  # not after an error: nccl may wait there for the other processes
+        dist.destroy_process_group()
     return 0
 
 
 def _check_option_file(arguments: list[str]) -> None:
-    """Check what `-opt` names; argparse itself says when it is missing."""
-    if '-opt' in arguments[:-1]:
-        path = Path(arguments[arguments.index('-opt') + 1])
-        if not path.is_file():
-            raise UsageError(f'-opt: no such option file: {path.absolute()}')
+    """Check what `-opt` names before the host opens it; everything else on the command line is the host's."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('-opt', nargs='?')
+    parser.add_argument('-h', '--help', action='store_true')
+    args, _ = parser.parse_known_args(arguments)
+    if args.help:
+        return
+    if args.opt is None:
+        raise UsageError('-opt FILE is missing: the option file (YAML) of the run')
+    read_option_file(args.opt)

@@ -25,5 +25,5 @@ def import_plugins() -> list[str]:
             plugin.load()
         except Exception as error:
             raise UsageError(f"plugin '{plugin.name}' ({plugin.value}) cannot be imported: "
-                             f'{type(error).__name__}: {error}') from error
+                             f'{type(error).__name__}: {" ".join(str(error).split())}') from error
     return [plugin.name for plugin in plugins]

@@ -1,6 +1,7 @@
 """Resuming on any device, from any working directory, without losing an experiment."""
 
 import os
+import pickle
 from pathlib import Path
 
 import basicsr.train
@@ -33,7 +34,8 @@ def load_resume_state(opt: dict) -> dict | None:
         The training state with its tensors on the CPU, or None when training starts from zero.
 
     Raises:
-        UsageError: The state does not exist; or `--auto_resume` finds none although the experiment exists.
+        UsageError: The state, or a network that belongs to it, does not exist or cannot be read; or `--auto_resume`
+            finds no state although the experiment exists.
     """
     if opt['auto_resume']:
         opt['path']['resume_state'] = _newest_state(opt)
@@ -42,7 +44,11 @@ def load_resume_state(opt: dict) -> dict | None:
         return None
     if not os.path.isfile(state_path):
         raise UsageError(f'path.resume_state: no such file: {os.path.abspath(state_path)}')
-    state = torch.load(state_path, map_location='cpu', weights_only=True)
+    try:
+        state = torch.load(state_path, map_location='cpu', weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError):
+        raise UsageError(f'{os.path.abspath(state_path)} is no complete training state; delete it if it was cut off '
+                         'while being written, and resume from the one before') from None
     _set_network_paths(opt, state['iter'])
     return state
 
@@ -72,13 +78,19 @@ def _set_network_paths(opt: dict, resume_iter: int) -> None:
     `param_key_t: params_ema` into `params`.
     """
     path_opt = opt['path']
-    ignored = list(path_opt.get('ignore_resume_networks') or [])
+    ignored = path_opt.get('ignore_resume_networks') or []
+    ignored = [ignored] if isinstance(ignored, str) else list(ignored)
     if 'network_t' in opt and 'network_t' not in ignored:
         ignored.append('network_t')
     path_opt['ignore_resume_networks'] = ignored
     untouched = {key: path_opt[key] for key in map(_param_key, ignored) if key in path_opt}
     check_resume(opt, resume_iter)
     path_opt.update(untouched)
+    for network in opt:
+        path = path_opt.get(f'pretrain_{network}')
+        if network.startswith('network_') and network not in ignored and not os.path.isfile(path):
+            raise UsageError(f"path.resume_state: {path_opt['resume_state']} needs {os.path.abspath(path)}, which does "
+                             'not exist; resume with the name and in the folder of the interrupted run')
 
 
 def _param_key(network: str) -> str:

@@ -45,10 +45,10 @@ def provide_functional_tensor() -> None:
 
     `basicsr/data/degradations.py` imports `rgb_to_grayscale` from there; torchvision removed the module
     (https://github.com/XPixelGroup/BasicSR/issues/533 and 663; mended in master by #650, never released). Only that
-    one name is provided, and only where the module is missing.
+    one name is provided, and only where neither torchvision nor another package's stand-in has the module.
     """
     name = 'torchvision.transforms.functional_tensor'
-    if importlib.util.find_spec(name) is not None:
+    if name in sys.modules or importlib.util.find_spec(name) is not None:
         return
     module = ModuleType(name, 'Stand-in made by pkdn_basicsr for basicsr 1.4.2.')
     module.rgb_to_grayscale = importlib.import_module('torchvision.transforms.functional').rgb_to_grayscale

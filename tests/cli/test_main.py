@@ -1,0 +1,103 @@
+from importlib.metadata import entry_points
+
+import pytest
+import tiny
+from PIL import Image
+
+import pkdn_basicsr
+from pkdn_basicsr.cli import VERBS, main
+
+
+@pytest.fixture
+def fails_with_one_line(basicsr_command, tmp_path):
+    """Run the command and return the one line with which it fails."""
+    def run(*arguments):
+        status, out, err = basicsr_command(tmp_path, *arguments)
+        assert status == 2
+        assert 'Traceback' not in out + err
+        last = err.strip().splitlines()[-1]
+        assert sum('error:' in line for line in err.splitlines()) == 1
+        return last
+    return run
+
+
+@pytest.mark.parametrize('arguments', [[], ['--help'], ['-h']])
+def test_help_is_a_usage_line_and_one_line_per_verb(basicsr_command, tmp_path, arguments):
+    status, out, err = basicsr_command(tmp_path, *arguments)
+    assert (status, err) == (0, '')
+    assert out.startswith('usage: basicsr VERB')
+    for verb, text in VERBS.items():
+        assert any(line.split(maxsplit=1) == [verb, text] for line in out.splitlines())
+
+
+def test_version_is_one_line(basicsr_command, tmp_path):
+    status, out, err = basicsr_command(tmp_path, '--version')
+    assert (status, err) == (0, '')
+    assert out.count('\n') == 1
+    assert out.strip().endswith(pkdn_basicsr.__version__)
+
+
+def test_an_unknown_verb_is_answered_with_the_known_ones(fails_with_one_line):
+    line = fails_with_one_line('trian', '-opt', 'x.yml')
+    assert "'trian'" in line
+    assert all(verb in line for verb in VERBS)
+
+
+@pytest.mark.parametrize('verb', ['train', 'test'])
+def test_a_missing_option_file_is_named(fails_with_one_line, verb, tmp_path):
+    line = fails_with_one_line(verb, '-opt', 'no.yml')
+    assert line == f'basicsr {verb}: error: no such option file: {tmp_path / "no.yml"}'
+
+
+@pytest.mark.parametrize('verb', ['train', 'test'])
+def test_no_option_file_at_all(fails_with_one_line, verb):
+    assert fails_with_one_line(verb).startswith(f'basicsr {verb}: error: -opt FILE is missing')
+
+
+@pytest.mark.parametrize('verb', ['train', 'test'])
+def test_help_of_a_verb_lists_every_flag_of_the_host(basicsr_command, tmp_path, verb):
+    status, out, _ = basicsr_command(tmp_path, verb, '--help')
+    assert status == 0
+    assert f'usage: basicsr {verb}' in out
+    for flag in ('-opt', '--launcher', '--auto_resume', '--debug', '--force_yml'):
+        assert flag in out
+
+
+def test_a_wrong_network_key_ends_before_anything_is_written(fails_with_one_line, tmp_path, tiny_faces):
+    opt = tiny.train_options(tiny_faces)
+    opt['network_g']['num_fat'] = 4
+    line = fails_with_one_line('train', '-opt', tiny.write_options(opt, tmp_path / 'tiny.yml'))
+    assert "did you mean 'num_feat'?" in line
+    assert not (tmp_path / 'experiments').exists()
+
+
+def test_an_error_in_a_loader_worker_is_one_line_too(fails_with_one_line, tmp_path):
+    faces = tiny.make_faces(tmp_path / 'faces', count=2)
+    for file in (faces / 'parsing').iterdir():
+        Image.new('L', (31, 31)).save(file)
+    opt = tiny.train_options(faces)
+    opt['datasets']['train'].update(dataroot_parsing=str(faces / 'parsing'), num_worker_per_gpu=1)
+    line = fails_with_one_line('train', '-opt', tiny.write_options(opt, tmp_path / 'tiny.yml'))
+    assert line.startswith(f'basicsr train: error: {faces / "parsing"}')
+    assert '31x31' in line
+
+
+def test_a_broken_plugin_is_named(fails_with_one_line, tmp_path, tiny_faces, monkeypatch):
+    monkeypatch.syspath_prepend(tiny.write_plugin(tmp_path / 'site', 'import no_such_module'))
+    file = tiny.write_options(tiny.train_options(tiny_faces), tmp_path / 'tiny.yml')
+    line = fails_with_one_line('train', '-opt', file)
+    assert line.startswith("basicsr train: error: plugin 'faces' (faces_plugin)")
+    assert 'no_such_module' in line
+
+
+def test_the_command_is_declared():
+    command, = entry_points(group='console_scripts', name='basicsr')
+    assert command.load() is main
+
+
+def test_both_commands_end_with_the_status_of_main(tmp_path, console_script):
+    module = tiny.run_python('-m', 'pkdn_basicsr', 'train', '-opt', 'no.yml', cwd=tmp_path)
+    script = tiny.run_process([console_script, 'train', '-opt', 'no.yml'], cwd=tmp_path)
+    for done in (module, script):
+        assert (done.returncode, done.stdout) == (2, '')
+        assert done.stderr == f'basicsr train: error: no such option file: {tmp_path / "no.yml"}\n'
