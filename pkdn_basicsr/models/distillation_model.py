@@ -1,6 +1,8 @@
 """Knowledge distillation: a frozen teacher teaches a student by its features and its result."""
 
 import os
+import pickle
+import textwrap
 
 import torch
 from basicsr.archs import build_network
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.models.feature_levels import make_adapters, pair_levels
 from pkdn_basicsr.models.loss_dict_model import LossDictModel
-from pkdn_basicsr.models.prior import check_classes, one_hot_prior, takes_parsing
+from pkdn_basicsr.models.prior import check_maps, one_hot_prior, takes_parsing
 from pkdn_basicsr.models.scheduled_loss import ScheduledLoss
 from pkdn_basicsr.models.student_with_adapters import StudentWithAdapters
 
@@ -35,9 +37,13 @@ class DistillationModel(LossDictModel):
     def init_training_settings(self) -> None:
         """Build teacher, distillation losses and adapters, then what the host builds."""
         train_opt = self.opt['train']
-        self.feature_loss = ScheduledLoss.from_options(train_opt, 'feature_opt')
-        self.soft_loss = ScheduledLoss.from_options(train_opt, 'soft_opt')
+        self.feature_loss = ScheduledLoss.from_options(train_opt, 'feature_opt', self.device)
+        self.soft_loss = ScheduledLoss.from_options(train_opt, 'soft_opt', self.device)
         self.net_t = self._build_teacher()
+        for key, net in (('network_g', self.net_g), ('network_t', self.net_t)):
+            if not hasattr(net, 'forward_features'):
+                raise UsageError(f'{key}: {type(net).__name__} cannot take part in distillation: it has no '
+                                 'forward_features')
         self.levels, adapters = self._match_features() if self.feature_loss else ({}, {})
         # this module, not net_g, is what DDP wraps: calling around the wrapper would skip gradient reduction
         self.trained = super().model_to_device(StudentWithAdapters(self.net_g, adapters))
@@ -104,13 +110,20 @@ class DistillationModel(LossDictModel):
             raise UsageError('DistillationModel needs the teacher: give network_t and path.pretrain_network_t')
         if load_path is None:
             raise UsageError(f'path.pretrain_network_t is not set: DistillationModel needs a trained teacher; {how}')
+        load_path = os.path.abspath(os.path.expanduser(load_path))
         if not os.path.isfile(load_path):
-            raise UsageError(f'path.pretrain_network_t: no such file: {os.path.abspath(load_path)}; {how}')
+            raise UsageError(f'path.pretrain_network_t: no such file: {load_path}; {how}')
         teacher = build_network(self.opt['network_t']).to(self.device)
         strict, param_key = path_opt.get('strict_load_t', True), path_opt.get('param_key_t', 'params')
-        self.load_network(teacher, load_path, strict, param_key)
+        try:
+            self.load_network(teacher, load_path, strict, param_key)
+        except (EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+            details = textwrap.shorten(str(error).split('\n\t')[-1], 200)  # torch lists all keys; the last line will do
+            raise UsageError(f'path.pretrain_network_t: {load_path} does not fit network_t ({type(teacher).__name__}); '
+                             'write network_t as the network_g of the run that trained it '
+                             f'({type(error).__name__}: {details})') from error
         if takes_parsing(teacher):
-            check_classes(teacher, self.opt['datasets'])
+            check_maps(teacher, {'train': self.opt['datasets']['train']})
         return teacher.eval().requires_grad_(False)
 
     @torch.no_grad()
@@ -122,12 +135,13 @@ class DistillationModel(LossDictModel):
     @torch.no_grad()
     def _match_features(self) -> tuple[dict[str, str], dict[str, nn.Module]]:
         """Run both networks once on an empty image to learn names and shapes of their features."""
-        size = self.opt['datasets']['train']['gt_size']
-        lq = torch.zeros(1, 3, size // self.opt['scale'], size // self.opt['scale'], device=self.device)
+        scale = self.opt['scale']
+        size = (self.opt['datasets']['train'].get('gt_size') or 128) // scale
+        lq = torch.zeros(1, 3, size, size, device=self.device)
         student = self.net_g.eval().forward_features(lq)[1]
-        teacher = self._ask_teacher(lq, {'parsing': torch.zeros(1, size, size, dtype=torch.uint8)})[1]
+        teacher = self._ask_teacher(lq, {'parsing': torch.zeros(1, scale * size, scale * size, dtype=torch.uint8)})[1]
         pairs = pair_levels(self.opt['train']['feature_opt'].get('levels'), student, teacher)
-        if not self.feature_loss.loss.needs_equal_widths:
+        if not getattr(self.feature_loss.loss, 'needs_equal_widths', True):
             return pairs, {}
         return pairs, make_adapters(pairs, student, teacher)
 

@@ -26,10 +26,13 @@ def pair_levels(levels: Sequence[str] | Mapping[str, str] | None, student: Featu
     """
     if levels is None:
         levels = [name for name in student if name in teacher]
+        if not levels:
+            raise UsageError(f'feature_opt.levels: student ({", ".join(student)}) and teacher ({", ".join(teacher)}) '
+                             'share no feature name; give a mapping student: teacher')
+    if isinstance(levels, str) or not levels:
+        raise UsageError(f'feature_opt.levels: expected a list of names or a mapping student: teacher, found {levels!r}'
+                         f'; the student has {", ".join(student)}')
     pairs = dict(levels) if isinstance(levels, Mapping) else {name: name for name in levels}
-    if not pairs:
-        raise UsageError(f'feature_opt.levels: student ({", ".join(student)}) and teacher ({", ".join(teacher)}) share '
-                         'no feature name; give a mapping student: teacher')
     for student_name, teacher_name in pairs.items():
         for role, name, features in (('student', student_name, student), ('teacher', teacher_name, teacher)):
             if name not in features:

@@ -5,7 +5,7 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from pkdn_basicsr.models.loss_dict_model import LossDictModel
-from pkdn_basicsr.models.prior import check_classes, one_hot_prior
+from pkdn_basicsr.models.prior import check_maps, one_hot_prior
 
 
 @MODEL_REGISTRY.register()
@@ -17,7 +17,7 @@ class PKDNTeacherModel(LossDictModel):
 
     def __init__(self, opt: dict) -> None:
         super().__init__(opt)
-        check_classes(self.get_bare_model(self.net_g), opt['datasets'])
+        check_maps(self.get_bare_model(self.net_g), opt['datasets'])
 
     def feed_data(self, data: dict) -> None:
         """Move a batch of `lq`, `gt` and `parsing` to the device."""

@@ -10,20 +10,28 @@ from pkdn_basicsr.errors import UsageError
 
 
 def takes_parsing(net: nn.Module) -> bool:
-    """Whether the network is `forward(lq, parsing)`, as a teacher is, and not `forward(lq)`."""
+    """Whether the network is `forward(lq, parsing)`, as a teacher is, and not `forward(lq)`.
+
+    Such a network tells the number of its classes by the attribute `num_classes`.
+    """
     return 'parsing' in inspect.signature(net.forward).parameters
 
 
-def check_classes(net: nn.Module, datasets_opt: dict) -> None:
-    """Check that the network's classes are those of every data set's scheme.
+def check_maps(net: nn.Module, datasets_opt: dict) -> None:
+    """Check that every data set will return maps, with the network's classes, before the first hour of training.
+
+    A data set of another type without `dataroot_parsing` may have maps of its own; `one_hot_prior` sees to it.
 
     Raises:
-        UsageError: `num_classes` differs from the scheme's.
+        UsageError: A `ParsingMapDataset` without maps, or `num_classes` differs from the scheme's.
     """
     for phase, dataset_opt in datasets_opt.items():
         if dataset_opt.get('dataroot_parsing') is None:
+            if dataset_opt.get('type') == 'ParsingMapDataset':
+                raise UsageError(f'{type(net).__name__} needs the parsing map of every face: '
+                                 f'set datasets.{phase}.dataroot_parsing')
             continue
-        scheme = get_scheme(dataset_opt.get('parsing_scheme', 'celebamask_hq'))
+        scheme = get_scheme(dataset_opt.get('parsing_scheme') or 'celebamask_hq')
         if scheme.num_classes != net.num_classes:
             raise UsageError(f'{type(net).__name__} has num_classes {net.num_classes}, but datasets.{phase} has the '
                              f'scheme {scheme.name} with {scheme.num_classes}; make them equal')

@@ -1,5 +1,6 @@
 """A loss of the option file that fades out or ends."""
 
+import torch
 from basicsr.losses import build_loss
 from torch import nn
 
@@ -20,8 +21,13 @@ class ScheduledLoss:
         self.schedule = schedule
 
     @classmethod
-    def from_options(cls, train_opt: dict, key: str) -> 'ScheduledLoss | None':
+    def from_options(cls, train_opt: dict, key: str, device: torch.device | str = 'cpu') -> 'ScheduledLoss | None':
         """Build the loss `train_opt[key]`: its `type` and arguments, with an optional `schedule`.
+
+        Args:
+            train_opt: The `train` part of the option file.
+            key: The loss's key in it.
+            device: Where the loss is to work.
 
         Returns:
             None where the option file has no such loss.
@@ -36,4 +42,4 @@ class ScheduledLoss:
             schedule = LossSchedule(**(train_opt[key].get('schedule') or {}))
         except (TypeError, ValueError) as error:
             raise UsageError(f'train.{key}.schedule: {error}') from None
-        return cls(build_loss(opt), schedule)
+        return cls(build_loss(opt).to(device), schedule)
