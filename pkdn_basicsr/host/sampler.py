@@ -1,11 +1,14 @@
 """Sample order and augmentation that depend on the seed, the epoch and the index alone."""
 
+import itertools
+import math
 from collections.abc import Iterator
 
 import basicsr.train
 import numpy as np
 import torch
 from basicsr.data.data_sampler import EnlargedSampler
+from torch.utils.data import Dataset
 
 
 class SampleIndex(int):
@@ -35,14 +38,22 @@ class SampleIndex(int):
 
 
 class SeededSampler(EnlargedSampler):
-    """`EnlargedSampler` whose order depends on the option file's `manual_seed` and which yields `SampleIndex`."""
+    """`EnlargedSampler` whose order depends on the option file's `manual_seed` and which yields `SampleIndex`.
+
+    All ranks share one order, whatever their number, and take turns; where it cannot be divided among them it starts
+    over.
+    """
+
+    def __init__(self, dataset: Dataset, num_replicas: int, rank: int, ratio: float = 1) -> None:
+        super().__init__(dataset, num_replicas, rank, ratio)
+        self.draws = math.ceil(len(dataset) * ratio)
 
     def __iter__(self) -> Iterator[SampleIndex]:
-        seed = self.dataset.opt.get('manual_seed', 0)
+        seed = getattr(self.dataset, 'opt', {}).get('manual_seed', 0)
         generator = torch.Generator()
         generator.manual_seed(int(np.random.SeedSequence([seed, self.epoch]).generate_state(1)[0]))
-        draws = torch.randperm(self.total_size, generator=generator).tolist()
-        mine = draws[self.rank::self.num_replicas]
+        order = torch.randperm(self.draws, generator=generator).tolist()
+        mine = itertools.islice(itertools.cycle(order), self.rank, self.total_size, self.num_replicas)
         return (SampleIndex(draw % len(self.dataset), self.epoch, draw) for draw in mine)
 
 
