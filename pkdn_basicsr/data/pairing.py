@@ -10,7 +10,7 @@ _SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'}
 
 
 def index_folder(root: str, option: str) -> dict[str, str]:
-    """List the pictures under `root`, subfolders included.
+    """List the pictures under `root`, subfolders (linked ones too, as in BasicSR) included and hidden ones left out.
 
     Args:
         root: Folder.
@@ -25,7 +25,8 @@ def index_folder(root: str, option: str) -> dict[str, str]:
     if not os.path.isdir(root):
         raise UsageError(f'{option}: no such folder: {os.path.abspath(root)}')
     files: dict[str, str] = {}
-    for folder, _, names in os.walk(root):
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        subfolders[:] = [name for name in subfolders if not name.startswith('.')]
         below = '' if folder == root else os.path.relpath(folder, root).replace(os.sep, '/') + '/'
         for name in names:
             stem, suffix = os.path.splitext(name)
@@ -43,13 +44,19 @@ def read_name_list(path: str, option: str) -> list[str]:
     """Read one name per line as keys (suffix dropped); what follows white space is ignored, as in BasicSR's meta files.
 
     Raises:
-        UsageError: No such file, or no name in it.
+        UsageError: No such file, not text, or no name in it.
     """
     if not os.path.isfile(path):
         raise UsageError(f'{option}: no such file: {os.path.abspath(path)}')
-    keys = [key_of(line.split()[0]) for line in Path(path).read_text(encoding='utf-8').splitlines() if line.strip()]
+    try:
+        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError:
+        raise UsageError(f'{option}: {os.path.abspath(path)} is not UTF-8 text; expected a list of one name a '
+                         'line') from None
+    keys = [key_of(line.split()[0]) for line in lines if line.strip()]
     if not keys:
-        raise UsageError(f'{option}: {os.path.abspath(path)} names no file')
+        raise UsageError(f'{option}: {os.path.abspath(path)} names no file; write one name a line or leave the option '
+                         'out')
     return keys
 
 
@@ -59,22 +66,31 @@ def key_of(name: str) -> str:
     return stem if suffix.lower() in _SUFFIXES else name
 
 
-def select(keys: Iterable[str], wanted: list[str] | None, excluded: list[str], option: str) -> list[str]:
-    """Keep the `wanted` keys (all when None) that are not `excluded`, in the order of `wanted` or else of `keys`.
+def select(keys: Iterable[str], wanted: list[str], option: str) -> list[str]:
+    """Return the `wanted` keys in their order, each once.
 
     Raises:
-        UsageError: A wanted key is not there, or none is left.
+        UsageError: A wanted key is not among `keys`.
     """
-    available = dict.fromkeys(keys)
-    missing = [key for key in wanted or [] if key not in available]
+    available = set(keys)
+    missing = [key for key in wanted if key not in available]
     if missing:
-        raise UsageError(f'{option}: {len(missing)} of {len(wanted)} listed names have no image, the first is '
-                         f"'{missing[0]}'")
-    left_out = set(excluded)
-    selected = [key for key in (available if wanted is None else dict.fromkeys(wanted)) if key not in left_out]
-    if not selected:
-        raise UsageError(f'{option}: no image is left after the exclusion list')
-    return selected
+        raise UsageError(f'{option}: {len(missing)} of {len(wanted)} listed names have no image in dataroot_gt, the '
+                         f"first is '{missing[0]}'; names are paths below that folder")
+    return list(dict.fromkeys(wanted))
+
+
+def exclude(keys: Iterable[str], unwanted: Iterable[str]) -> list[str]:
+    """Return the `keys` that are not `unwanted`, in their order.
+
+    Raises:
+        UsageError: None is left.
+    """
+    left_out = set(unwanted)
+    rest = [key for key in keys if key not in left_out]
+    if not rest:
+        raise UsageError('exclude_file: it names every image of the set; none is left to use')
+    return rest
 
 
 def match(keys: list[str], files: dict[str, str], root: str, option: str) -> list[str]:
@@ -85,6 +101,7 @@ def match(keys: list[str], files: dict[str, str], root: str, option: str) -> lis
     """
     missing = [key for key in keys if key not in files]
     if missing:
-        raise UsageError(f"{option}: {len(missing)} of {len(keys)} images have no file there, the first is "
-                         f"'{missing[0]}' in {os.path.abspath(root)}")
+        raise UsageError(f'{option}: {len(missing)} of {len(keys)} images have no file of the same name in '
+                         f"{os.path.abspath(root)}, the first is '{missing[0]}'; add the files or leave the images out "
+                         '(exclude_file)')
     return [files[key] for key in keys]

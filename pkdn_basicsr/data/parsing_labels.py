@@ -202,5 +202,5 @@ def parsing_to_one_hot(parsing: Tensor, num_classes: int) -> Tensor:
 
 
 def _unknown(kind: str, found: str, known: tuple[str, ...]) -> str:
-    nearest = difflib.get_close_matches(found, known, n=1, cutoff=0.0)[0]
+    nearest = difflib.get_close_matches(str(found), known, n=1, cutoff=0.0)[0]
     return f'unknown {kind} {found!r}: expected one of {", ".join(known)}; did you mean {nearest!r}?'

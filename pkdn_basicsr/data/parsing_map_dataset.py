@@ -1,16 +1,20 @@
 """Faces with their low-resolution versions and parsing maps."""
 
+import math
 import os
 
 import numpy as np
 import torch
+from basicsr.utils import get_root_logger
+from basicsr.utils.dist_util import get_dist_info
 from basicsr.utils.registry import DATASET_REGISTRY
 from PIL import Image
 from torch.utils.data import Dataset
 
 from pkdn_basicsr.data.crop import Box, centre_square, random_square
+from pkdn_basicsr.data.dataset_options import check_options
 from pkdn_basicsr.data.degradation import downsample
-from pkdn_basicsr.data.pairing import index_folder, match, read_name_list, select
+from pkdn_basicsr.data.pairing import exclude, index_folder, match, read_name_list, select
 from pkdn_basicsr.data.parsing_labels import get_scheme, swap_left_right
 from pkdn_basicsr.data.picture import picture_to_tensor, read_parsing, read_picture
 from pkdn_basicsr.errors import UsageError
@@ -32,8 +36,8 @@ class ParsingMapDataset(Dataset):
             parsing_scheme: Class scheme of the maps (`data/parsing_labels.py`). Default: celebamask_hq.
             meta_info_file: List of the names to use, one per line. `split_file` is the same; give one.
             exclude_file: List of names to leave out.
-            gt_size: Side of the returned square image; larger originals are cropped and resized to it. Without it
-                images are returned as they are.
+            gt_size: Side of the returned square image; originals are cropped to a square and resized to it. Without
+                it images are returned as they are, which only validation can do.
             crop_range: [smallest, largest] side, in pixels of the original, of a random square crop (training).
             val_crop: Side, in pixels of the original, of the centred crop (validation). Default: the largest square.
             use_hflip: Flip half of the training samples, swapping left and right classes.
@@ -45,17 +49,17 @@ class ParsingMapDataset(Dataset):
 
     def __init__(self, opt: dict) -> None:
         super().__init__()
+        check_options(opt)
         self.opt = opt
         self.scale = opt['scale']
         self.gt_size = opt.get('gt_size')
         self.is_train = opt['phase'] == 'train'
         self.seed = opt.get('manual_seed', 0)
-        self.scheme = get_scheme(opt.get('parsing_scheme', 'celebamask_hq'))
-        self._check_options()
+        self.scheme = get_scheme(opt.get('parsing_scheme') or 'celebamask_hq')
 
-        gt_files = index_folder(opt['dataroot_gt'], 'dataroot_gt')
-        keys = select(gt_files, self._wanted(), self._excluded(), 'split_file')
-        self.gt_paths = match(keys, gt_files, opt['dataroot_gt'], 'dataroot_gt')
+        gt_files = index_folder(os.path.expanduser(opt['dataroot_gt']), 'dataroot_gt')
+        keys = self._select(list(gt_files))
+        self.gt_paths = [gt_files[key] for key in keys]
         self.lq_paths = self._match_root('dataroot_lq', keys)
         self.parsing_paths = self._match_root('dataroot_parsing', keys)
         self._check_batch()
@@ -78,7 +82,8 @@ class ParsingMapDataset(Dataset):
         Raises:
             UsageError: A file that is missing, unreadable, wrongly sized or out of the scheme; the message names it.
         """
-        rng = np.random.default_rng([self.seed, getattr(index, 'epoch', 0), getattr(index, 'draw', index)])
+        draw = getattr(index, 'draw', index % len(self))
+        rng = np.random.default_rng([self.seed, getattr(index, 'epoch', 0), draw])
         gt_path = self.gt_paths[index]
         gt = read_picture(gt_path)
         parsing = self._read_parsing(index, gt) if self.parsing_paths else None
@@ -86,8 +91,11 @@ class ParsingMapDataset(Dataset):
         box = self._crop_box(gt, gt_path, rng)
         flip = self.is_train and self.opt.get('use_hflip', False) and rng.random() < 0.5
         gt = self._cut(gt, box, flip, Image.Resampling.BICUBIC)
+        if gt.width % self.scale or gt.height % self.scale:
+            raise UsageError(f'{gt_path}: {gt.width}x{gt.height} pixels are not multiples of scale {self.scale}; crop '
+                             'the image or give gt_size')
         lq_path = self.lq_paths[index] if self.lq_paths else gt_path
-        lq = self._read_lq(lq_path, gt, flip) if self.lq_paths else self._make_lq(gt, gt_path)
+        lq = self._read_lq(lq_path, gt, flip) if self.lq_paths else downsample(gt, self.scale)
 
         sample = {'lq': picture_to_tensor(lq), 'gt': picture_to_tensor(gt), 'lq_path': lq_path, 'gt_path': gt_path}
         if parsing is not None:
@@ -105,25 +113,23 @@ class ParsingMapDataset(Dataset):
                 return random_square(*gt.size, tuple(self.opt['crop_range']), rng)
             return centre_square(*gt.size, None if self.is_train else self.opt.get('val_crop'))
         except ValueError as error:
-            raise UsageError(f'{gt_path}: {error}; check crop_range and val_crop') from None
+            option = 'crop_range' if self.is_train else 'val_crop'
+            raise UsageError(f'{gt_path}: {error}; give a smaller {option} or leave the image out') from None
 
     def _cut(self, image: Image.Image, box: Box, flip: bool, resampling: Image.Resampling) -> Image.Image:
-        size = (box[2] - box[0], box[3] - box[1]) if self.gt_size is None else (self.gt_size, self.gt_size)
-        image = image.resize(size, resampling, box=box)  # a copy, where box and size are the image's own
+        # cropped before it is resized: resize(box=...) would let pixels from outside the box into its border
+        image = image.crop(box)
+        if self.gt_size is not None:
+            image = image.resize((self.gt_size, self.gt_size), resampling)
         return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else image
-
-    def _make_lq(self, gt: Image.Image, gt_path: str) -> Image.Image:
-        try:
-            return downsample(gt, self.scale)
-        except UsageError as error:
-            raise UsageError(f'{gt_path}: {error}; or give gt_size') from None
 
     def _read_lq(self, lq_path: str, gt: Image.Image, flip: bool) -> Image.Image:
         lq = read_picture(lq_path)
         expected = (gt.width // self.scale, gt.height // self.scale)
-        if lq.size != expected or gt.size != (lq.width * self.scale, lq.height * self.scale):
+        if lq.size != expected:
             raise UsageError(f'{lq_path}: expected {expected[0]}x{expected[1]} pixels, 1/{self.scale} of its image '
-                             f'({gt.width}x{gt.height}), found {lq.width}x{lq.height}')
+                             f'({gt.width}x{gt.height}), found {lq.width}x{lq.height}; make it again, or leave out '
+                             'dataroot_lq')
         return lq.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else lq
 
     def _read_parsing(self, index: int, gt: Image.Image) -> Image.Image:
@@ -131,7 +137,7 @@ class ParsingMapDataset(Dataset):
         parsing = read_parsing(path, self.scheme)
         if parsing.size != gt.size:
             raise UsageError(f'{path}: expected {gt.width}x{gt.height} pixels as {self.gt_paths[index]}, found '
-                             f'{parsing.width}x{parsing.height}')
+                             f'{parsing.width}x{parsing.height}; resize one of them (a map by nearest neighbour)')
         return parsing
 
     def _match_root(self, option: str, keys: list[str]) -> list[str] | None:
@@ -141,39 +147,28 @@ class ParsingMapDataset(Dataset):
         root = os.path.expanduser(root)
         return match(keys, index_folder(root, option), root, option)
 
-    def _wanted(self) -> list[str] | None:
+    def _select(self, keys: list[str]) -> list[str]:
+        """Apply the lists of names to use and to leave out."""
         for option in ('meta_info_file', 'split_file'):
             if self.opt.get(option):
-                return read_name_list(os.path.expanduser(self.opt[option]), option)
-        return None
+                keys = select(keys, self._read_list(option), option)
+        if self.opt.get('exclude_file'):
+            rest = exclude(keys, self._read_list('exclude_file'))
+            # said aloud, because a list of other names would leave nothing out without a sign
+            get_root_logger().info(f"{len(keys) - len(rest)} of {len(keys)} images are left out by "
+                                   f"{self.opt['exclude_file']}")
+            keys = rest
+        return keys
 
-    def _excluded(self) -> list[str]:
-        path = self.opt.get('exclude_file')
-        return read_name_list(os.path.expanduser(path), 'exclude_file') if path else []
-
-    def _check_options(self) -> None:
-        opt = self.opt
-        if opt.get('meta_info_file') and opt.get('split_file'):
-            raise UsageError(f"dataset {opt['name']}: give meta_info_file or split_file, not both")
-        if (opt.get('io_backend') or {}).get('type', 'disk') != 'disk':
-            raise UsageError(f"dataset {opt['name']}: io_backend.type '{opt['io_backend']['type']}' is not supported; "
-                             "expected 'disk'")
-        if self.gt_size is not None and self.gt_size % self.scale:
-            raise UsageError(f"dataset {opt['name']}: gt_size {self.gt_size} is not a multiple of scale {self.scale}")
-        crop_range = opt.get('crop_range')
-        if crop_range is None:
-            return
-        if self.gt_size is None or opt.get('dataroot_lq'):
-            raise UsageError(f"dataset {opt['name']}: crop_range needs gt_size, and low-resolution images made on the "
-                             'fly: leave out dataroot_lq')
-        if not (isinstance(crop_range, list | tuple) and len(crop_range) == 2 and 0 < crop_range[0] <= crop_range[1]):
-            raise UsageError(f"dataset {opt['name']}: crop_range must be [smallest, largest] side in pixels, found "
-                             f'{crop_range}')
+    def _read_list(self, option: str) -> list[str]:
+        return read_name_list(os.path.expanduser(self.opt[option]), option)
 
     def _check_batch(self) -> None:
         """The host's loader drops an incomplete batch: a set smaller than one batch would train nothing at all."""
         batch_size = self.opt.get('batch_size_per_gpu', 1)
-        draws = len(self) * self.opt.get('dataset_enlarge_ratio', 1)
+        _, processes = get_dist_info()
+        draws = math.ceil(len(self) * self.opt.get('dataset_enlarge_ratio', 1) / processes)
         if self.is_train and draws < batch_size:
-            raise UsageError(f"dataset {self.opt['name']}: {len(self)} images times dataset_enlarge_ratio do not fill "
-                             f'one batch of batch_size_per_gpu {batch_size}')
+            raise UsageError(f"dataset {self.opt['name']}: {len(self)} images make {draws} samples a process and "
+                             f'epoch, less than one batch (batch_size_per_gpu {batch_size}); raise '
+                             'dataset_enlarge_ratio')

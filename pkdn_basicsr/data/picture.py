@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pkdn_basicsr.data.parsing_labels import IGNORE, ParsingScheme
 from pkdn_basicsr.errors import UsageError
@@ -33,8 +33,8 @@ def read_parsing(path: str, scheme: ParsingScheme) -> Image.Image:
     """
     image = _load(path)
     if image.mode not in ('L', 'P'):
-        raise UsageError(f'{path}: expected a single-channel or palette picture of class indices, found PIL mode '
-                         f'{image.mode}; save the indices, not their colours')
+        raise UsageError(f'{path}: expected an 8-bit single-channel or palette picture of class indices, found PIL '
+                         f'mode {image.mode}; save the indices, not their colours')
     indices = np.asarray(image)
     outside = indices[(indices >= scheme.num_classes) & (indices != IGNORE)]
     if outside.size:
@@ -50,13 +50,19 @@ def picture_to_tensor(image: Image.Image) -> torch.Tensor:
 
 
 def _load(path: str) -> Image.Image:
+    """Read a picture of 8 bits or less, turned upright as its EXIF data say."""
     try:
         with Image.open(path) as image:
+            deep = any(';16' in str(tile.args) for tile in image.tile)  # PIL would cut 16-bit colours to 8 silently
             image.load()
-            return image
+            ImageOps.exif_transpose(image, in_place=True)
     except FileNotFoundError:
         raise UsageError(f'{path}: no such file') from None
     except UnidentifiedImageError:
-        raise UsageError(f'{path}: not a picture that PIL can read') from None
-    except (OSError, SyntaxError, ValueError) as error:  # PIL's words for damaged files
-        raise UsageError(f'{path}: cannot be read: {error}') from None
+        raise UsageError(f'{path}: not a picture that PIL can read; replace the file or leave it out') from None
+    except Exception as error:  # PIL has no exception of its own for damaged files
+        words = ' '.join(str(error).split()) or type(error).__name__
+        raise UsageError(f'{path}: cannot be read: {words}; replace the file or leave it out') from None
+    if deep:
+        raise UsageError(f'{path}: expected an 8-bit picture, found 16 bits per channel; convert it to 8 bits')
+    return image

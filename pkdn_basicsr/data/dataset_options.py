@@ -1,0 +1,67 @@
+"""Which options `ParsingMapDataset` takes, and which of them go together."""
+
+import difflib
+
+from pkdn_basicsr.errors import UsageError
+
+_OWN = ('dataroot_gt', 'dataroot_lq', 'dataroot_parsing', 'parsing_scheme', 'meta_info_file', 'split_file',
+        'exclude_file', 'gt_size', 'crop_range', 'val_crop', 'use_hflip')
+# what BasicSR's pipelines and loaders read from, or write into, the same part of an option file
+_HOST = ('name', 'type', 'phase', 'scale', 'manual_seed', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
+         'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers')
+
+
+def check_options(opt: dict) -> None:
+    """Check the options that need no file to be read.
+
+    Raises:
+        UsageError: An option that is unknown, missing, out of range or at odds with another one.
+    """
+    where = f"dataset {opt.get('name', 'without name')}"
+    _check_names(opt, where)
+    _check_sizes(opt, where)
+    if opt.get('meta_info_file') and opt.get('split_file'):
+        raise UsageError(f'{where}: give meta_info_file or split_file, not both')
+    backend = (opt.get('io_backend') or {}).get('type', 'disk')
+    if backend != 'disk':
+        raise UsageError(f"{where}: io_backend.type '{backend}' is not supported; expected 'disk'")
+
+
+def _check_names(opt: dict, where: str) -> None:
+    for option in opt:
+        if option not in _OWN + _HOST:
+            nearest = difflib.get_close_matches(str(option), _OWN + _HOST, n=1)
+            hint = f"did you mean '{nearest[0]}'?" if nearest else f'its own are {", ".join(_OWN)}'
+            raise UsageError(f"{where}: ParsingMapDataset has no option '{option}'; {hint}")
+    if not opt.get('dataroot_gt'):
+        raise UsageError(f'{where}: dataroot_gt is missing; give the folder of the high-resolution images')
+
+
+def _check_sizes(opt: dict, where: str) -> None:
+    for option in ('gt_size', 'val_crop'):
+        size = opt.get(option)
+        if not (size is None or _is_size(size)):
+            raise UsageError(f'{where}: {option} must be a whole number of pixels above 0, found {size!r}')
+    crop_range = opt.get('crop_range')
+    if crop_range is not None and not _is_range(crop_range):
+        raise UsageError(f'{where}: crop_range must be [smallest, largest] side in pixels, found {crop_range!r}')
+
+    gt_size, scale = opt.get('gt_size'), opt['scale']
+    if gt_size is None and opt['phase'] == 'train':
+        raise UsageError(f'{where}: training needs gt_size, the side of the square images that make a batch, a '
+                         f'multiple of scale {scale}')
+    if gt_size is not None and gt_size % scale:
+        raise UsageError(f'{where}: gt_size {gt_size} is not a multiple of scale {scale}; the nearest is '
+                         f'{max(round(gt_size / scale), 1) * scale}')
+    for option in ('crop_range', 'val_crop'):
+        if opt.get(option) is not None and (gt_size is None or opt.get('dataroot_lq')):
+            raise UsageError(f'{where}: {option} needs gt_size, and low-resolution images made on the fly: leave out '
+                             'dataroot_lq')
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+def _is_range(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_size, value)) and value[0] <= value[1]
