@@ -27,6 +27,7 @@ setup(
         'tqdm',
     ],
     extras_require={
+        'metrics': ['scikit-image'],  # SSIM of the protocol sfmnet
         'test': ['hypothesis', 'pytest', 'pytest-cov', 'ruff', 'scikit-image'],
     },
     entry_points={'console_scripts': ['basicsr = pkdn_basicsr.cli:main']},
