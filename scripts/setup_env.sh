@@ -5,25 +5,42 @@ set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 environment="${VIRTUAL_ENV:-${CONDA_PREFIX:-$root/.venv}}"
 
+suits() {  # BasicSR 1.4.2 cannot be built by Python 3.13 or newer (XPixelGroup/BasicSR issue 749)
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null
+}
+
 if [ ! -x "$environment/bin/python" ]; then
+    for python in ${PYTHON:-python3 python3.12 python3.11 python3.10}; do
+        if suits "$python"; then break; fi
+    done
+    if ! suits "$python"; then
+        echo "No Python 3.10, 3.11 or 3.12 found; install one, or name it: PYTHON=/path/to/python $0" >&2
+        exit 1
+    fi
     echo "Making the environment $environment"
-    "${PYTHON:-python3}" -m venv "$environment"
+    "$python" -m venv "$environment"
 fi
 export PATH="$environment/bin:$PATH"
+if ! suits python; then
+    echo "The environment $environment has $(python --version); expected Python 3.10, 3.11 or 3.12" >&2
+    exit 1
+fi
 
 # what was installed is known by what it was installed from
 stamp="$environment/.pkdn_basicsr_installed"
 wanted="$root $(cat "$root/setup.py" "$root/scripts/constraints.txt" "${BASH_SOURCE[0]}" | cksum)"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    install="python -m pip install --quiet --disable-pip-version-check --constraint $root/scripts/constraints.txt"
+    install() {
+        python -m pip install --quiet --disable-pip-version-check --constraint "$root/scripts/constraints.txt" "$@"
+    }
     echo 'Installing torch and torchvision'
-    $install torch torchvision
+    install torch torchvision
     echo 'Installing BasicSR'
     # its build asks for a second torch unless it may use the installed one
-    $install setuptools wheel cython numpy
-    $install --no-build-isolation basicsr
+    install setuptools wheel cython numpy
+    install --no-build-isolation basicsr
     echo 'Installing pkdn_basicsr'
-    $install --no-build-isolation --editable "$root[test]"
+    install --no-build-isolation --editable "$root[test]"
     echo "$wanted" > "$stamp"
 fi
 echo "Environment ready: $environment"
