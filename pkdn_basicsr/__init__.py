@@ -8,7 +8,11 @@ from pkdn_basicsr.archs import PKDNStudent, PKDNTeacher  # noqa: E402
 from pkdn_basicsr.data import ParsingMapDataset  # noqa: E402
 from pkdn_basicsr.errors import UsageError  # noqa: E402
 from pkdn_basicsr.losses import AffinityLoss, AttentionTransferLoss, FeatureL1Loss, FeatureL2Loss  # noqa: E402
-from pkdn_basicsr.metrics import calculate_protocol_psnr, calculate_protocol_ssim  # noqa: E402
+from pkdn_basicsr.metrics import (  # noqa: E402
+    calculate_lpips,
+    calculate_protocol_psnr,
+    calculate_protocol_ssim,
+)
 from pkdn_basicsr.models import DistillationModel, PKDNTeacherModel  # noqa: E402
 
 __version__ = '0.1.0'
@@ -24,6 +28,7 @@ __all__ = [
     'PKDNTeacherModel',
     'ParsingMapDataset',
     'UsageError',
+    'calculate_lpips',
     'calculate_protocol_psnr',
     'calculate_protocol_ssim',
 ]

@@ -8,6 +8,7 @@ from basicsr.data import build_dataset
 from torch.utils.data import Subset
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.metric_check import drop_missing_metrics
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
 from pkdn_basicsr.report.complexity import count_parameters
@@ -25,16 +26,17 @@ def run(arguments: list[str]) -> int:
     args = _parse(arguments)
     import_plugins()
     opt = read_option_file(args.opt)
+    metrics = opt['val']['metrics']
+    missing = drop_missing_metrics(metrics)
     methods = _load_methods(opt, args.allow_missing)
     dataset_opt = opt['datasets']['test']
     faces = build_dataset({**dataset_opt, 'phase': 'test', 'scale': opt['scale']})
     if args.limit:
         faces = Subset(faces, range(min(args.limit, len(faces))))
 
-    metrics = opt['val']['metrics']
     evaluation = evaluate(methods, faces, metrics)
     table = comparison_table(evaluation, {method.name: count_parameters(method.net) for method in methods},
-                             {method.name: method.uses_prior for method in methods})
+                             {method.name: method.uses_prior for method in methods}, missing)
     folder = args.output or Path('results') / opt['name']
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'table.md').write_text(table, encoding='utf-8')

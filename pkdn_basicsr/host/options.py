@@ -12,6 +12,7 @@ from basicsr.utils import set_random_seed
 
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.component_check import check_components
+from pkdn_basicsr.host.metric_check import drop_missing_metrics
 
 _SUBFOLDERS = {'models': 'models', 'training_states': 'training_states', 'log': '', 'visualization': 'visualization'}
 
@@ -40,7 +41,7 @@ def extend_parse_options() -> None:
     Additions: `path.experiments_root` and `path.results_root` are honoured as in BasicSR's master
     (https://github.com/XPixelGroup/BasicSR/pull/595; the PyPI release overwrites them); `manual_seed` is one for all
     processes, also where the option file has none, counts when `--force_yml` sets it, and every dataset learns it;
-    networks and losses are checked against what they accept.
+    networks and losses are checked against what they accept, metrics against what they need.
     """
     parse = host_options.parse_options
 
@@ -53,10 +54,16 @@ def extend_parse_options() -> None:
         for dataset_opt in opt['datasets'].values():
             dataset_opt['manual_seed'] = opt['manual_seed']
         check_components(opt)
+        _report_missing(drop_missing_metrics((opt.get('val') or {}).get('metrics') or {}), opt['rank'])
         return opt, args
 
     for module in (basicsr.train, basicsr.test, host_options):
         module.parse_options = parse_options
+
+
+def _report_missing(missing: dict[str, str], rank: int) -> None:
+    for name, reason in missing.items() if rank == 0 else ():
+        print(f'val.metrics.{name}: n/a: {reason}', flush=True)  # the host's logger does not exist yet
 
 
 def _agree_on_seed(opt: dict) -> None:

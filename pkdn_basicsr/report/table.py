@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pkdn_basicsr.report.evaluate import Evaluation
 
@@ -22,20 +23,23 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join([line(header), rule, *(line(row) for row in rows)]) + '\n'
 
 
-def comparison_table(evaluation: Evaluation, parameters: Mapping[str, int], uses_prior: Mapping[str, bool]) -> str:
+def comparison_table(evaluation: Evaluation, parameters: Mapping[str, int], uses_prior: Mapping[str, bool],
+                     missing: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return parameters and mean metrics of every method as Markdown; methods that see the true prior are marked.
 
     Args:
         evaluation: The values of every face.
         parameters: Method name -> parameters that receive a gradient.
         uses_prior: Method name -> whether it sees the true parsing map.
+        missing: Metrics that could not be computed: name -> reason. They read n/a, with the reason below.
     """
     means = evaluation.means()
     metrics = list(next(iter(means.values())))
     rows = [[name + (PRIOR_MARK if uses_prior[name] else ''), f'{parameters[name]:,}',
-             *(f'{means[name][metric]:.4f}' for metric in metrics)] for name in means]
-    table = markdown_table(['method', 'parameters', *metrics], rows)
-    return f'{table}\n{PRIOR_NOTE}\n' if any(uses_prior.values()) else table
+             *(f'{means[name][metric]:.4f}' for metric in metrics), *('n/a' for _ in missing)] for name in means]
+    notes = [PRIOR_NOTE] if any(uses_prior.values()) else []
+    notes += [f'{name} n/a: {reason}' for name, reason in missing.items()]
+    return '\n'.join([markdown_table(['method', 'parameters', *metrics, *missing], rows), *(f'{n}\n' for n in notes)])
 
 
 def per_image_csv(evaluation: Evaluation) -> str:

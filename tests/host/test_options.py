@@ -128,3 +128,11 @@ def test_a_missing_option_file_is_named_with_its_folder(tmp_path, monkeypatch, u
     monkeypatch.chdir(tmp_path)
     with usage_error('no such option file', tmp_path / 'nothing.yml'):
         read_option_file('nothing.yml')
+
+
+def test_a_metric_that_cannot_be_computed_is_left_out_aloud(parse, capsys):
+    metrics = {'psnr': {'type': 'calculate_psnr', 'crop_border': 0},
+               'lpips': {'type': 'calculate_lpips', 'weights': 'nowhere.pth', 'on_missing': 'skip'}}
+    opt = parse(val={'val_freq': 1, 'save_img': False, 'metrics': metrics})
+    assert list(opt['val']['metrics']) == ['psnr']
+    assert 'val.metrics.lpips: n/a: LPIPS needs the weights of alex' in capsys.readouterr().out

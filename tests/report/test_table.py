@@ -35,6 +35,14 @@ def test_without_priors_there_is_no_note():
     assert '*' not in table
 
 
+def test_a_metric_that_could_not_be_computed_reads_na_with_its_reason():
+    table = comparison_table(EVALUATION, {'bicubic': 0, 'teacher': 1}, {'bicubic': False, 'teacher': False},
+                             {'lpips': 'no weights'})
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in table.splitlines() if line.startswith('|')]
+    assert [row[-1] for row in rows if row[0] in ('method', 'bicubic', 'teacher')] == ['lpips', 'n/a', 'n/a']
+    assert 'lpips n/a: no weights' in table
+
+
 def test_csv_has_one_line_per_face_and_method():
     rows = list(csv.DictReader(io.StringIO(per_image_csv(EVALUATION))))
     assert [(row['image'], row['method'], float(row['psnr'])) for row in rows] == [
