@@ -29,6 +29,9 @@ def run(arguments: list[str]) -> int:
     metrics = opt['val']['metrics']
     missing = drop_missing_metrics(metrics)
     methods = _load_methods(opt, args.allow_missing)
+    reference = args.reference or methods[0].name
+    if reference not in [method.name for method in methods]:
+        raise UsageError(f"--reference: there is no method '{reference}'; the file has {', '.join(opt['methods'])}")
     dataset_opt = opt['datasets']['test']
     faces = build_dataset({**dataset_opt, 'phase': 'test', 'scale': opt['scale']})
     if args.limit:
@@ -36,7 +39,7 @@ def run(arguments: list[str]) -> int:
 
     evaluation = evaluate(methods, faces, metrics)
     table = comparison_table(evaluation, {method.name: count_parameters(method.net) for method in methods},
-                             {method.name: method.uses_prior for method in methods}, missing)
+                             {method.name: method.uses_prior for method in methods}, reference, missing)
     folder = args.output or Path('results') / opt['name']
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'table.md').write_text(table, encoding='utf-8')
@@ -67,5 +70,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('-opt', required=True, help='option file with datasets.test, val.metrics and methods')
     parser.add_argument('-o', '--output', type=Path, help='result folder (default: results/<name>)')
     parser.add_argument('--limit', type=int, help='use the first N faces only')
+    parser.add_argument('--reference', help='method that the intervals are against (default: the first)')
     parser.add_argument('--allow-missing', action='store_true', help='leave out methods without a checkpoint')
     return parser.parse_args(arguments)

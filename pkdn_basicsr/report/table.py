@@ -5,10 +5,13 @@ import io
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import numpy as np
+
+from pkdn_basicsr.report.bootstrap import paired_interval
 from pkdn_basicsr.report.evaluate import Evaluation
 
 PRIOR_MARK = ' *'
-PRIOR_NOTE = '\\* sees the true parsing map of the face'
+PRIOR_NOTE = '\\* sees the true parsing map of the face.'
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -24,22 +27,34 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def comparison_table(evaluation: Evaluation, parameters: Mapping[str, int], uses_prior: Mapping[str, bool],
-                     missing: Mapping[str, str] = MappingProxyType({})) -> str:
+                     reference: str, missing: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return parameters and mean metrics of every method as Markdown; methods that see the true prior are marked.
 
     Args:
         evaluation: The values of every face.
         parameters: Method name -> parameters that receive a gradient.
         uses_prior: Method name -> whether it sees the true parsing map.
+        reference: The method that the others' intervals are against.
         missing: Metrics that could not be computed: name -> reason. They read n/a, with the reason below.
     """
-    means = evaluation.means()
-    metrics = list(next(iter(means.values())))
+    values = evaluation.values
+    metrics = list(values[reference])
     rows = [[name + (PRIOR_MARK if uses_prior[name] else ''), f'{parameters[name]:,}',
-             *(f'{means[name][metric]:.4f}' for metric in metrics), *('n/a' for _ in missing)] for name in means]
-    notes = [PRIOR_NOTE] if any(uses_prior.values()) else []
+             *(_cell(values[name][metric], values[reference][metric], name == reference) for metric in metrics),
+             *('n/a' for _ in missing)] for name in values]
+    notes = [f'In brackets: 95 % interval of the mean difference to {reference} (paired bootstrap over the faces).']
+    notes += [PRIOR_NOTE] if any(uses_prior.values()) else []
     notes += [f'{name} n/a: {reason}' for name, reason in missing.items()]
-    return '\n'.join([markdown_table(['method', 'parameters', *metrics, *missing], rows), *(f'{n}\n' for n in notes)])
+    table = markdown_table(['method', 'parameters', *metrics, *missing], rows)
+    return '\n'.join([table, *(f'{note}\n' for note in notes)])
+
+
+def _cell(values: np.ndarray, reference: np.ndarray, is_reference: bool) -> str:
+    """Return the mean and, but for the reference itself, the interval of its difference to the reference."""
+    if is_reference:
+        return f'{values.mean():.4f}'
+    low, high = paired_interval(values, reference)
+    return f'{values.mean():.4f} [{low:+.4f}, {high:+.4f}]'
 
 
 def per_image_csv(evaluation: Evaluation) -> str:

@@ -60,3 +60,8 @@ def test_a_missing_checkpoint_stops_before_anything_is_written(project):
     with pytest.raises(UsageError, match="method 'student'"):
         run(['-opt', 'compare.yml'])
     assert not (project / 'results').exists()
+
+
+def test_the_reference_must_be_a_method(project):
+    with pytest.raises(UsageError, match="no method 'bicubicc'; the file has bicubic, student, teacher"):
+        run(['-opt', 'compare.yml', '--allow-missing', '--reference', 'bicubicc'])

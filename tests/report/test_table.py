@@ -23,21 +23,30 @@ def test_every_line_of_a_markdown_table_is_as_wide():
 
 
 def test_the_method_with_the_true_prior_is_marked_and_explained():
-    table = comparison_table(EVALUATION, {'bicubic': 0, 'teacher': 1234}, {'bicubic': False, 'teacher': True})
+    table = comparison_table(EVALUATION, {'bicubic': 0, 'teacher': 1234}, {'bicubic': False, 'teacher': True},
+                             'bicubic')
     rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in table.splitlines() if line.startswith('|')]
     assert rows[0] == ['method', 'parameters', 'psnr', 'ssim']
-    assert rows[2:] == [['bicubic', '0', '21.0000', '0.6000'], ['teacher *', '1,234', '24.5000', '0.8000']]
+    assert rows[2:] == [['bicubic', '0', '21.0000', '0.6000'],
+                        ['teacher *', '1,234', '24.5000 [+3.0000, +4.0000]', '0.8000 [+0.1500, +0.2500]']]
     assert 'true parsing map' in table
 
 
 def test_without_priors_there_is_no_note():
-    table = comparison_table(EVALUATION, {'bicubic': 0, 'teacher': 1}, {'bicubic': False, 'teacher': False})
+    table = comparison_table(EVALUATION, {'bicubic': 0, 'teacher': 1}, {'bicubic': False, 'teacher': False}, 'bicubic')
     assert '*' not in table
+
+
+def test_intervals_are_against_the_reference():
+    table = comparison_table(EVALUATION, {'bicubic': 0, 'teacher': 1}, {'bicubic': False, 'teacher': False}, 'teacher')
+    assert '21.0000 [-4.0000, -3.0000]' in table
+    assert '24.5000 [' not in table
+    assert 'difference to teacher' in table
 
 
 def test_a_metric_that_could_not_be_computed_reads_na_with_its_reason():
     table = comparison_table(EVALUATION, {'bicubic': 0, 'teacher': 1}, {'bicubic': False, 'teacher': False},
-                             {'lpips': 'no weights'})
+                             'bicubic', {'lpips': 'no weights'})
     rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in table.splitlines() if line.startswith('|')]
     assert [row[-1] for row in rows if row[0] in ('method', 'bicubic', 'teacher')] == ['lpips', 'n/a', 'n/a']
     assert 'lpips n/a: no weights' in table

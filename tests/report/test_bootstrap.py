@@ -1,0 +1,57 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pkdn_basicsr.report.bootstrap import paired_interval
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize('level', [.5, .8, .95])
+def test_interval_is_that_of_all_possible_resamples(level):
+    """Four faces can be drawn in 4^4 equally likely ways: the interval's ends are quantiles of those 256 means."""
+    values, reference = np.array([1., 2., 4., 8.]), np.array([.5, 2., 3., 3.])
+    exact = [np.mean(draw) for draw in itertools.product(values - reference, repeat=4)]
+    ends = np.quantile(exact, [(1 - level) / 2, (1 + level) / 2])
+    found = paired_interval(values, reference, level, resamples=200_000)
+    assert found == pytest.approx(ends, abs=.01)
+
+
+def test_many_faces_give_the_normal_interval():
+    reference = RNG.normal(25, 3, 2000)
+    values = reference + RNG.normal(.1, .5, 2000)
+    half = 1.96 * (values - reference).std() / np.sqrt(2000)
+    middle = (values - reference).mean()
+    assert paired_interval(values, reference) == pytest.approx((middle - half, middle + half), abs=.002)
+
+
+def test_pairing_takes_out_what_both_methods_share():
+    hardness = RNG.normal(25, 5, 100)
+    low, high = paired_interval(hardness + .1, hardness)
+    assert low == pytest.approx(.1)
+    assert high == pytest.approx(.1)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 30), st.integers(0, 99))
+def test_swapping_the_methods_mirrors_the_interval(number, seed):
+    one, other = np.random.default_rng(seed).normal(size=(2, number))
+    low, high = paired_interval(one, other, resamples=500)
+    assert low <= high
+    assert paired_interval(other, one, resamples=500) == pytest.approx((-high, -low))
+
+
+def test_the_same_seed_gives_the_same_interval():
+    one, other = RNG.normal(size=(2, 50))
+    assert paired_interval(one, other, seed=3) == paired_interval(one, other, seed=3)
+    assert paired_interval(one, other, seed=3) != paired_interval(one, other, seed=4)
+
+
+@pytest.mark.parametrize(('one', 'other'), [(np.zeros(3), np.zeros(4)), (np.zeros(0), np.zeros(0)),
+                                            (np.zeros((2, 2)), np.zeros((2, 2)))])
+def test_unequal_or_empty_lists_are_refused(one, other):
+    with pytest.raises(ValueError, match='equally long lists'):
+        paired_interval(one, other)
