@@ -9,7 +9,7 @@ setup(
     long_description=Path(__file__).with_name('README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    python_requires='>=3.10',
+    python_requires='>=3.10,<3.13',  # BasicSR 1.4.2 cannot be built by newer ones
     packages=find_packages(include=['pkdn_basicsr', 'pkdn_basicsr.*']),
     package_data={'pkdn_basicsr': ['py.typed']},
     install_requires=[
@@ -21,14 +21,14 @@ setup(
         'mmengine>=0.10.7',
         'numpy',
         'opencv-python',  # as basicsr and mmengine ask for; the headless wheel would share cv2/ with it
-        'pillow>=9.1',
+        'pillow>=10',
         'pyyaml',
+        'scikit-image',
         'scipy<2',  # basicsr imports scipy.ndimage.filters, which SciPy 2 removes
         'tqdm',
     ],
     extras_require={
-        'metrics': ['scikit-image'],  # SSIM of the protocol sfmnet
-        'test': ['hypothesis', 'pytest', 'pytest-cov', 'ruff', 'scikit-image'],
+        'test': ['hypothesis', 'pytest', 'pytest-cov', 'ruff'],
     },
     entry_points={'console_scripts': ['basicsr = pkdn_basicsr.cli:main']},
     classifiers=[

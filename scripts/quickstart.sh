@@ -8,8 +8,11 @@ cd "$root"
 
 basicsr prepare toy --dst datasets/toy_faces --num 600 --seed 0
 for network in pkdn_teacher pkdn_student pkdn_student_alone; do
-    resume=()  # a run that was interrupted goes on, a finished one is not repeated
-    if compgen -G "experiments/quickstart_$network/training_states/*.state" > /dev/null; then resume=(--auto_resume); fi
-    basicsr train -opt "options/quickstart/$network.yml" "${resume[@]}"
+    options="options/quickstart/$network.yml"
+    experiment="experiments/quickstart_$network"
+    resume=  # a run that was interrupted goes on and a finished one is not repeated, unless its options have changed
+    if compgen -G "$experiment/training_states/*.state" > /dev/null &&
+        tail -n +5 "$experiment/$network.yml" | cmp --quiet - "$options"; then resume=--auto_resume; fi
+    basicsr train -opt "$options" $resume
 done
-basicsr compare -opt options/quickstart/compare.yml
+basicsr compare -opt options/quickstart/compare.yml --reference 'student alone'

@@ -80,14 +80,24 @@ def test_the_students_teacher_is_what_its_option_file_trains(file):
     assert student['scale'] == teacher['scale']
 
 
-def test_compared_option_files_exist():
-    methods = read_option_file(str(ROOT / 'options/quickstart/compare.yml'))['methods']
+@pytest.mark.parametrize('file', [file for file in FILES if file.name.startswith('compare')], ids=short)
+def test_compared_option_files_exist(file):
+    methods = read_option_file(str(file))['methods']
     assert all((ROOT / path).is_file() for path in methods.values())
 
 
-def test_quickstart_students_differ_in_the_teaching_only():
-    taught = read_option_file(str(ROOT / 'options/quickstart/pkdn_student.yml'))
-    alone = read_option_file(str(ROOT / 'options/quickstart/pkdn_student_alone.yml'))
+@pytest.mark.parametrize('kind', ['teacher', 'student'])
+@pytest.mark.parametrize('scale', [4, 16])
+def test_other_scales_differ_in_scale_and_names_only(kind, scale):
+    text = (ROOT / f'options/pkdn_{kind}.yml').read_text().split('# general settings')[1]
+    expected = text.replace('scale: 8', f'scale: {scale}').replace('_x8_', f'_x{scale}_')
+    assert (ROOT / f'options/pkdn_{kind}_x{scale}.yml').read_text().split('# general settings')[1] == expected
+
+
+@pytest.mark.parametrize('folder', ['quickstart', 'small'])
+def test_students_differ_in_the_teaching_only(folder):
+    taught = read_option_file(str(ROOT / f'options/{folder}/pkdn_student.yml'))
+    alone = read_option_file(str(ROOT / f'options/{folder}/pkdn_student_alone.yml'))
     del taught['network_t'], taught['train']['feature_opt'], taught['train']['soft_opt']
     for key in ('dataroot_parsing', 'parsing_scheme'):
         del taught['datasets']['train'][key]

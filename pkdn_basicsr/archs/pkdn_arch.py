@@ -13,7 +13,7 @@ Everything else here is our choice: depth and width, the insides of both blocks,
     sr = u + conv3(dec_1)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
@@ -126,19 +126,23 @@ class PKDN(nn.Module):
         num_enc_blocks: RCABs of each encoder level, from fine to coarse. Its length is the number of levels L.
         num_neck_blocks: RCABs between encoder and decoder.
         num_dec_blocks: RCABs of each decoder level, from coarse to fine; as long as `num_enc_blocks`.
-        fusion_blocks: One fusion block per encoder level.
+        fusion_block: Makes the fusion block of an encoder level.
 
     Raises:
-        ValueError: Encoder and decoder differ in levels.
+        ValueError: Encoder and decoder differ in levels, or an argument is no count.
         RuntimeError: On loading a checkpoint of another scale.
     """
 
     def __init__(self, scale: int, num_feat: int, num_enc_blocks: Sequence[int], num_neck_blocks: int,
-                 num_dec_blocks: Sequence[int], fusion_blocks: Sequence[FusionBlock]) -> None:
+                 num_dec_blocks: Sequence[int], fusion_block: Callable[[], FusionBlock]) -> None:
         super().__init__()
+        _check_counts(1, scale=[scale], num_feat=[num_feat])
+        _check_counts(0, num_enc_blocks=num_enc_blocks, num_neck_blocks=[num_neck_blocks],
+                      num_dec_blocks=num_dec_blocks)
         if len(num_enc_blocks) != len(num_dec_blocks):
             raise ValueError(f'num_enc_blocks {list(num_enc_blocks)} and num_dec_blocks {list(num_dec_blocks)} must '
                              'have the same length: one entry per level')
+        fusions = [fusion_block() for _ in num_enc_blocks]
         self.upscale = scale
         self.num_levels = len(num_enc_blocks)
         self.register_buffer('scale', torch.tensor(scale))  # in the checkpoint, so that the network can be rebuilt
@@ -147,7 +151,7 @@ class PKDN(nn.Module):
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.downs = nn.ModuleList(Down(num_feat, num_feat) for _ in num_enc_blocks)
         self.enc_blocks = nn.ModuleList(_rcabs(num_feat, n) for n in num_enc_blocks)
-        self.enc_fusions = nn.ModuleList(fusion_blocks)
+        self.enc_fusions = nn.ModuleList(fusions)
         self.neck = _rcabs(num_feat, num_neck_blocks)
         self.ups = nn.ModuleList(Up(num_feat, num_feat) for _ in num_dec_blocks)
         self.dec_fusions = nn.ModuleList(FeatureFusionBlock(num_feat, self.num_levels + 1) for _ in num_dec_blocks)
@@ -188,6 +192,13 @@ class PKDN(nn.Module):
                                       error_msgs)
 
 
+def _check_counts(smallest: int, **counts: Sequence[int]) -> None:
+    for name, numbers in counts.items():
+        wrong = [number for number in numbers if not isinstance(number, int) or number < smallest]
+        if wrong or not numbers:
+            raise ValueError(f'{name} must be whole numbers of at least {smallest}, found {wrong or numbers}')
+
+
 def _rcabs(num_feat: int, num: int) -> nn.Sequential:
     return nn.Sequential(*(RCAB(num_feat) for _ in range(num)))
 
@@ -201,8 +212,8 @@ class PKDNStudent(PKDN):
 
     def __init__(self, scale: int = 8, num_feat: int = 64, num_enc_blocks: Sequence[int] = (2, 3, 3),
                  num_neck_blocks: int = 4, num_dec_blocks: Sequence[int] = (3, 3, 1)) -> None:
-        fusions = [FusionBlock(num_feat) for _ in num_enc_blocks]
-        super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks, fusions)
+        super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks,
+                         lambda: FusionBlock(num_feat))
 
     def forward(self, lq: Tensor) -> Tensor:
         """Super-resolve `lq`.
@@ -236,8 +247,9 @@ class PKDNTeacher(PKDN):
     def __init__(self, num_classes: int = 19, scale: int = 8, num_feat: int = 64,
                  num_enc_blocks: Sequence[int] = (2, 3, 3), num_neck_blocks: int = 4,
                  num_dec_blocks: Sequence[int] = (3, 3, 1)) -> None:
-        fusions = [ParsingMapFusionBlock(num_feat, num_classes) for _ in num_enc_blocks]
-        super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks, fusions)
+        _check_counts(1, num_classes=[num_classes])
+        super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks,
+                         lambda: ParsingMapFusionBlock(num_feat, num_classes))
         self.num_classes = num_classes
 
     def forward(self, lq: Tensor, parsing: Tensor) -> Tensor:

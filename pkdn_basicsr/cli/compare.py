@@ -11,6 +11,7 @@ from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.metric_check import drop_missing_metrics
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
+from pkdn_basicsr.models.prior import check_maps
 from pkdn_basicsr.report.complexity import count_parameters
 from pkdn_basicsr.report.evaluate import evaluate
 from pkdn_basicsr.report.figures import save_face_grid
@@ -26,6 +27,7 @@ def run(arguments: list[str]) -> int:
     args = _parse(arguments)
     import_plugins()
     opt = read_option_file(args.opt)
+    _check_frame(opt, args.opt)
     metrics = opt['val']['metrics']
     missing = drop_missing_metrics(metrics)
     methods = _load_methods(opt, args.allow_missing)
@@ -33,6 +35,7 @@ def run(arguments: list[str]) -> int:
     if reference not in [method.name for method in methods]:
         raise UsageError(f"--reference: there is no method '{reference}'; the file has {', '.join(opt['methods'])}")
     dataset_opt = opt['datasets']['test']
+    _check_maps(methods, dataset_opt)
     faces = build_dataset({**dataset_opt, 'phase': 'test', 'scale': opt['scale']})
     if args.limit:
         faces = Subset(faces, range(min(args.limit, len(faces))))
@@ -50,6 +53,24 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
+def _check_frame(opt: dict, file: str) -> None:
+    for section, key in ((opt, 'name'), (opt, 'scale'), (opt, 'methods'), (opt.get('datasets') or {}, 'test'),
+                         (opt.get('val') or {}, 'metrics')):
+        if not section.get(key):
+            raise UsageError(f'{file}: found no {key}; a comparison needs name, scale, methods, datasets.test and '
+                             'val.metrics')
+
+
+def _check_maps(methods: list[Method], dataset_opt: dict) -> None:
+    scheme = dataset_opt.get('parsing_scheme') or 'celebamask_hq'
+    for method in methods:
+        if method.uses_prior:
+            check_maps(method.net, {'test': dataset_opt})
+            if method.parsing_scheme not in (None, scheme):
+                raise UsageError(f"method '{method.name}' was trained with maps of the scheme {method.parsing_scheme}, "
+                                 f'datasets.test has {scheme}')
+
+
 def _load_methods(opt: dict, allow_missing: bool) -> list[Method]:
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     methods = []
@@ -65,11 +86,17 @@ def _load_methods(opt: dict, allow_missing: bool) -> list[Method]:
     return methods
 
 
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f'expected a whole number above 0, found {text}')
+    return int(text)
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='basicsr compare', description=__doc__)
     parser.add_argument('-opt', required=True, help='option file with datasets.test, val.metrics and methods')
     parser.add_argument('-o', '--output', type=Path, help='result folder (default: results/<name>)')
-    parser.add_argument('--limit', type=int, help='use the first N faces only')
+    parser.add_argument('--limit', type=_positive, help='use the first N faces only')
     parser.add_argument('--reference', help='method that the intervals are against (default: the first)')
     parser.add_argument('--allow-missing', action='store_true', help='leave out methods without a checkpoint')
     return parser.parse_args(arguments)

@@ -1,11 +1,11 @@
 """Faces with their low-resolution versions and parsing maps."""
 
+import logging
 import math
 import os
 
 import numpy as np
 import torch
-from basicsr.utils import get_root_logger
 from basicsr.utils.dist_util import get_dist_info
 from basicsr.utils.registry import DATASET_REGISTRY
 from PIL import Image
@@ -63,6 +63,11 @@ class ParsingMapDataset(Dataset):
         self.lq_paths = self._match_root('dataroot_lq', keys)
         self.parsing_paths = self._match_root('dataroot_parsing', keys)
         self._check_batch()
+
+    @classmethod
+    def check(cls, opt: dict) -> None:
+        """Check before a run that the set can be built; arguments and errors are those of the constructor."""
+        cls(opt)
 
     def __len__(self) -> int:
         return len(self.gt_paths)
@@ -155,7 +160,7 @@ class ParsingMapDataset(Dataset):
         if self.opt.get('exclude_file'):
             rest = exclude(keys, self._read_list('exclude_file'))
             # said aloud, because a list of other names would leave nothing out without a sign
-            get_root_logger().info(f"{len(keys) - len(rest)} of {len(keys)} images are left out by "
+            logging.getLogger('basicsr').info(f"{len(keys) - len(rest)} of {len(keys)} images are left out by "
                                    f"{self.opt['exclude_file']}")
             keys = rest
         return keys

@@ -9,6 +9,7 @@ def install() -> None:
     provide_functional_tensor()
 
     # these import basicsr, which only now can be imported
+    from pkdn_basicsr.host.checkpoints import say_which_weights_do_not_fit
     from pkdn_basicsr.host.distributed import start_processes_without_gpu, wrap_networks_for_rank_zero_validation
     from pkdn_basicsr.host.ema import copy_buffers_into_average
     from pkdn_basicsr.host.optimizers import offer_every_torch_optimizer
@@ -21,5 +22,6 @@ def install() -> None:
     offer_every_torch_optimizer()
     copy_buffers_into_average()
     resume_anywhere()
+    say_which_weights_do_not_fit()
     shuffle_by_seed()
     extend_parse_options()

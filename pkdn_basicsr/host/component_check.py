@@ -19,9 +19,20 @@ def check_components(opt: dict) -> None:
     for key, component in opt.items():
         if key.startswith('network_'):
             _check(key, component, ARCH_REGISTRY)
+            _check_scale(key, component, opt)
     for key, component in (opt.get('train') or {}).items():
         if key.endswith('_opt') and isinstance(component, dict) and 'type' in component:
             _check(f'train.{key}', component, LOSS_REGISTRY, _TAKEN_OUT_BY_THE_MODEL.get(key, ()))
+
+
+def _check_scale(key: str, component: dict, opt: dict) -> None:
+    if key not in ('network_g', 'network_t') or 'scale' not in opt:
+        return
+    parameters = _parameters(ARCH_REGISTRY.get(component['type'])) or {}
+    if 'scale' in parameters:
+        scale = component.get('scale', parameters['scale'].default)
+        if scale != opt['scale']:
+            raise UsageError(f"{key}.scale is {scale}, but scale is {opt['scale']}; make them equal")
 
 
 def _check(where: str, component: dict, registry: Registry, extra_keys: tuple[str, ...] = ()) -> None:
@@ -39,8 +50,8 @@ def _check(where: str, component: dict, registry: Registry, extra_keys: tuple[st
     accepted = [*parameters, *extra_keys]
     for key in keys:
         if key not in accepted:
-            raise UsageError(f"{where}.{key}: {name} has no argument '{key}'{_suggest(key, accepted)}; "
-                             f'it takes {", ".join(accepted)}')
+            raise UsageError(f"{where}.{key}: {name} has no argument '{key}'{_suggest(key, accepted)} It takes "
+                             f'{", ".join(accepted)}')
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in keys:
             raise UsageError(f'{where}: {name} needs the argument {key}')
@@ -56,4 +67,4 @@ def _parameters(cls: type) -> dict[str, inspect.Parameter] | None:
 
 def _suggest(name: str, candidates: list[str]) -> str:
     nearest = difflib.get_close_matches(name, candidates, n=1)
-    return f"; did you mean '{nearest[0]}'?" if nearest else ''
+    return f"; did you mean '{nearest[0]}'?" if nearest else '.'

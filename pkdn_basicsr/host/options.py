@@ -13,6 +13,7 @@ from basicsr.utils import set_random_seed
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.component_check import check_components
 from pkdn_basicsr.host.metric_check import drop_missing_metrics
+from pkdn_basicsr.host.preflight import check_run
 
 _SUBFOLDERS = {'models': 'models', 'training_states': 'training_states', 'log': '', 'visualization': 'visualization'}
 
@@ -28,7 +29,7 @@ def read_option_file(path: str) -> dict:
     with open(path, encoding='utf-8') as file:
         try:
             opt = yaml.load(file, Loader=host_options.ordered_yaml()[0])
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UsageError(f'{path}: not valid YAML: {" ".join(str(error).split())}') from None
     if not isinstance(opt, dict):
         raise UsageError(f'{path}: expected keys and values (name: ..., scale: ...), found {type(opt).__name__}')
@@ -41,7 +42,7 @@ def extend_parse_options() -> None:
     Additions: `path.experiments_root` and `path.results_root` are honoured as in BasicSR's master
     (https://github.com/XPixelGroup/BasicSR/pull/595; the PyPI release overwrites them); `manual_seed` is one for all
     processes, also where the option file has none, counts when `--force_yml` sets it, and every dataset learns it;
-    networks and losses are checked against what they accept, metrics against what they need.
+    everything is checked that can be checked before a folder is made or archived.
     """
     parse = host_options.parse_options
 
@@ -50,11 +51,12 @@ def extend_parse_options() -> None:
         used, unused = ('experiments_root', 'results_root') if is_train else ('results_root', 'experiments_root')
         _honour_root(opt, args, used)
         opt['path'].pop(unused, None)  # the host would make a folder of it
+        check_components(opt)
+        check_run(opt)
+        _report_missing(drop_missing_metrics((opt.get('val') or {}).get('metrics') or {}), opt['rank'])
         _agree_on_seed(opt)
         for dataset_opt in opt['datasets'].values():
             dataset_opt['manual_seed'] = opt['manual_seed']
-        check_components(opt)
-        _report_missing(drop_missing_metrics((opt.get('val') or {}).get('metrics') or {}), opt['rank'])
         return opt, args
 
     for module in (basicsr.train, basicsr.test, host_options):

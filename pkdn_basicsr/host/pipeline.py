@@ -10,6 +10,7 @@ import torch.distributed as dist
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
+from pkdn_basicsr.host.preflight import check_frame
 
 
 def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str]) -> int:
@@ -27,7 +28,7 @@ def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str
     Raises:
         UsageError: No option file is named, it cannot be read, or a plugin cannot be imported.
     """
-    _check_option_file(arguments)
+    _check_option_file(arguments, is_train=verb == 'train')
     import_plugins()
     sys.argv = [f'basicsr {verb}', *arguments]
     pipeline(os.getcwd())
@@ -36,7 +37,7 @@ def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str
     return 0
 
 
-def _check_option_file(arguments: list[str]) -> None:
+def _check_option_file(arguments: list[str], is_train: bool) -> None:
     """Check what `-opt` names before the host opens it; everything else on the command line is the host's."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('-opt', nargs='?')
@@ -46,4 +47,4 @@ def _check_option_file(arguments: list[str]) -> None:
         return
     if args.opt is None:
         raise UsageError('-opt FILE is missing: the option file (YAML) of the run')
-    read_option_file(args.opt)
+    check_frame(read_option_file(args.opt), args.opt, is_train)

@@ -4,6 +4,7 @@ from basicsr.metrics import calculate_psnr, calculate_ssim
 from basicsr.metrics.metric_util import to_y_channel
 from basicsr.utils.registry import METRIC_REGISTRY
 from numpy import ndarray
+from skimage.metrics import structural_similarity
 
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.metrics.protocol import Protocol, get_protocol
@@ -40,12 +41,19 @@ def calculate_protocol_ssim(img: ndarray, img2: ndarray, protocol: str, **kwargs
     return _uniform_ssim(img, img2, rules)
 
 
+def check_protocol(protocol: str | None = None, **kwargs) -> None:
+    """Check before a run that the metric's options name a protocol.
+
+    Raises:
+        UsageError: They name none, or an unknown one.
+    """
+    get_protocol(protocol)
+
+
+calculate_protocol_psnr.check = calculate_protocol_ssim.check = check_protocol
+
+
 def _uniform_ssim(img: ndarray, img2: ndarray, rules: Protocol) -> float:
-    try:
-        from skimage.metrics import structural_similarity
-    except ImportError:
-        raise UsageError(f'SSIM of the protocol {rules.name} needs scikit-image: pip install "pkdn_basicsr[metrics]"') \
-            from None
     border = slice(rules.crop_border, -rules.crop_border or None)
     # the luma is rounded, as SFMNet's script does
     luma, luma2 = (to_y_channel(picture)[border, border, 0].round() for picture in (img, img2))

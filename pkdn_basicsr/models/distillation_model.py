@@ -1,8 +1,7 @@
 """Knowledge distillation: a frozen teacher teaches a student by its features and its result."""
 
 import os
-import pickle
-import textwrap
+import re
 
 import torch
 from basicsr.archs import build_network
@@ -33,6 +32,28 @@ class DistillationModel(LossDictModel):
     `train.feature_opt` (a distillation loss, `levels`, `schedule`), `train.soft_opt` (a loss, `schedule`). A loss that
     is left out, or whose schedule has ended, costs nothing: the teacher then does not run.
     """
+
+    @staticmethod
+    def check(opt: dict) -> None:
+        """Check before a run that there is a trained teacher.
+
+        Raises:
+            UsageError: There is none; the message says how to train one.
+        """
+        if not opt['is_train']:
+            return
+        path = os.path.expanduser(opt['path'].get('pretrain_network_t') or '')
+        if 'network_t' not in opt:
+            raise UsageError('DistillationModel needs the teacher: give network_t and path.pretrain_network_t')
+        if not path:
+            raise UsageError('path.pretrain_network_t is not set: DistillationModel needs a trained teacher; train one '
+                             '(basicsr train -opt options/pkdn_teacher.yml) and give its '
+                             'experiments/<name>/models/net_g_latest.pth')
+        if not os.path.isfile(path):
+            run = re.search(r'([^/]+)/models/', path)
+            raise UsageError(f'path.pretrain_network_t: no such file: {os.path.abspath(path)}; train the teacher '
+                             'first: basicsr train -opt with the option file that has '
+                             f'name: {run.group(1) if run else "..."} (like options/pkdn_teacher.yml)')
 
     def init_training_settings(self) -> None:
         """Build teacher, distillation losses and adapters, then what the host builds."""
@@ -102,26 +123,11 @@ class DistillationModel(LossDictModel):
         super().resume_training(resume_state)
 
     def _build_teacher(self) -> nn.Module:
+        self.check(self.opt)
         path_opt = self.opt['path']
-        load_path = path_opt.get('pretrain_network_t')
-        how = ('train one with `basicsr train -opt options/pkdn_teacher.yml` and point path.pretrain_network_t to its '
-               'experiments/<name>/models/net_g_latest.pth')
-        if 'network_t' not in self.opt:
-            raise UsageError('DistillationModel needs the teacher: give network_t and path.pretrain_network_t')
-        if load_path is None:
-            raise UsageError(f'path.pretrain_network_t is not set: DistillationModel needs a trained teacher; {how}')
-        load_path = os.path.abspath(os.path.expanduser(load_path))
-        if not os.path.isfile(load_path):
-            raise UsageError(f'path.pretrain_network_t: no such file: {load_path}; {how}')
         teacher = build_network(self.opt['network_t']).to(self.device)
-        strict, param_key = path_opt.get('strict_load_t', True), path_opt.get('param_key_t', 'params')
-        try:
-            self.load_network(teacher, load_path, strict, param_key)
-        except (EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-            details = textwrap.shorten(str(error).split('\n\t')[-1], 200)  # torch lists all keys; the last line will do
-            raise UsageError(f'path.pretrain_network_t: {load_path} does not fit network_t ({type(teacher).__name__}); '
-                             'write network_t as the network_g of the run that trained it '
-                             f'({type(error).__name__}: {details})') from error
+        self.load_network(teacher, os.path.expanduser(path_opt['pretrain_network_t']),
+                          path_opt.get('strict_load_t', True), path_opt.get('param_key_t', 'params'))
         if takes_parsing(teacher):
             check_maps(teacher, {'train': self.opt['datasets']['train']})
         return teacher.eval().requires_grad_(False)

@@ -4,8 +4,9 @@ import torch
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
+from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.models.loss_dict_model import LossDictModel
-from pkdn_basicsr.models.prior import check_maps, one_hot_prior
+from pkdn_basicsr.models.prior import check_maps, one_hot_prior, takes_parsing
 
 
 @MODEL_REGISTRY.register()
@@ -17,7 +18,11 @@ class PKDNTeacherModel(LossDictModel):
 
     def __init__(self, opt: dict) -> None:
         super().__init__(opt)
-        check_maps(self.get_bare_model(self.net_g), opt['datasets'])
+        net = self.get_bare_model(self.net_g)
+        if not takes_parsing(net):
+            raise UsageError(f'PKDNTeacherModel: {type(net).__name__} takes no parsing map; train it by SRModel or '
+                             'DistillationModel')
+        check_maps(net, opt['datasets'])
 
     def feed_data(self, data: dict) -> None:
         """Move a batch of `lq`, `gt` and `parsing` to the device."""

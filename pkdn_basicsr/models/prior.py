@@ -12,7 +12,7 @@ from pkdn_basicsr.errors import UsageError
 def takes_parsing(net: nn.Module) -> bool:
     """Whether the network is `forward(lq, parsing)`, as a teacher is, and not `forward(lq)`.
 
-    Such a network tells the number of its classes by the attribute `num_classes`.
+    The argument's name is what tells; the number of classes is the network's attribute `num_classes`.
     """
     return 'parsing' in inspect.signature(net.forward).parameters
 

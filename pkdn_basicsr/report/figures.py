@@ -48,7 +48,7 @@ def save_face_grid(path: Path, methods: Sequence[Method], faces: Dataset, evalua
                                 figsize=(1.9 * columns, 2.05 * len(chosen)))
     for row, index, batch in zip(axes, chosen, DataLoader(Subset(faces, chosen), batch_size=1), strict=True):
         _show(row[0], tensor2img([batch['lq']]))
-        row[0].set_ylabel(Path(evaluation.images[index]).stem, fontsize=8)
+        row[0].set_ylabel(_short(Path(evaluation.images[index]).stem), fontsize=8)
         for axis, method in zip(row[1:-1], methods, strict=True):
             _show(axis, method.super_resolve(batch))
             axis.set_xlabel(f'{evaluation.values[method.name][metric][index]:.2f}', fontsize=8)
@@ -60,6 +60,11 @@ def save_face_grid(path: Path, methods: Sequence[Method], faces: Dataset, evalua
                      any(method.uses_prior for method in methods), fontsize=8)
     figure.savefig(path, dpi=150)
     plt.close(figure)
+
+
+def _short(name: str) -> str:
+    """Return a name that fits beside a face."""
+    return name if len(name) <= 20 else f'{name[:17]}...'
 
 
 def _show(axis: plt.Axes, bgr: np.ndarray) -> None:

@@ -23,11 +23,13 @@ class Method:
         name: What tables and figures call it.
         net: The network, in eval mode, with its weights.
         uses_prior: It sees the true parsing map, so it is no fair rival of networks that see the face alone.
+        parsing_scheme: The scheme of the maps it was trained with, as far as its option file tells.
     """
 
     name: str
     net: nn.Module
     uses_prior: bool
+    parsing_scheme: str | None = None
 
     @torch.no_grad()
     def super_resolve(self, batch: dict) -> ndarray:
@@ -58,13 +60,19 @@ def load_method(name: str, entry: str | dict, device: torch.device) -> Method:
         UsageError: No such option file, an unknown network or key, or weights of another network.
         MissingCheckpointError: No checkpoint.
     """
-    entry = {'opt': entry} if isinstance(entry, str) else dict(entry)
+    entry = {'opt': entry} if isinstance(entry, str) else dict(entry or {})
+    if 'opt' not in entry or set(entry) - {'opt', 'checkpoint'}:
+        raise UsageError(f"method '{name}': expected the path of an option file or {{opt: PATH, checkpoint: PATH}}, "
+                         f'found {entry}')
     opt = read_option_file(entry['opt'])
+    if 'network_g' not in opt:
+        raise UsageError(f"method '{name}': {entry['opt']} has no network_g")
     check_components({'network_g': opt['network_g']})
     net = build_network(opt['network_g'])
     if any(True for _ in net.parameters()):
         _load_weights(name, net, entry.get('checkpoint') or _checkpoint_path(opt), opt)
-    return Method(name, net.to(device).eval(), takes_parsing(net))
+    schemes = [dataset_opt.get('parsing_scheme') for dataset_opt in (opt.get('datasets') or {}).values()]
+    return Method(name, net.to(device).eval(), takes_parsing(net), next(filter(None, schemes), None))
 
 
 class MissingCheckpointError(UsageError):

@@ -42,7 +42,7 @@ def comparison_table(evaluation: Evaluation, parameters: Mapping[str, int], uses
     rows = [[name + (PRIOR_MARK if uses_prior[name] else ''), f'{parameters[name]:,}',
              *(_cell(values[name][metric], values[reference][metric], name == reference) for metric in metrics),
              *('n/a' for _ in missing)] for name in values]
-    notes = [f'In brackets: 95 % interval of the mean difference to {reference} (paired bootstrap over the faces).']
+    notes = [f'In parentheses: mean difference to {reference} and its 95 % interval (paired bootstrap over the faces).']
     notes += [PRIOR_NOTE] if any(uses_prior.values()) else []
     notes += [f'{name} n/a: {reason}' for name, reason in missing.items()]
     table = markdown_table(['method', 'parameters', *metrics, *missing], rows)
@@ -50,11 +50,12 @@ def comparison_table(evaluation: Evaluation, parameters: Mapping[str, int], uses
 
 
 def _cell(values: np.ndarray, reference: np.ndarray, is_reference: bool) -> str:
-    """Return the mean and, but for the reference itself, the interval of its difference to the reference."""
+    """Return the mean and, but for the reference itself, the mean difference to it with its interval."""
     if is_reference:
         return f'{values.mean():.4f}'
     low, high = paired_interval(values, reference)
-    return f'{values.mean():.4f} [{low:+.4f}, {high:+.4f}]'
+    difference = (values - reference).mean()
+    return f'{values.mean():.4f} ({difference:+.4f} [{low:+.4f}, {high:+.4f}])'
 
 
 def per_image_csv(evaluation: Evaluation) -> str:

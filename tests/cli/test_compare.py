@@ -65,3 +65,38 @@ def test_a_missing_checkpoint_stops_before_anything_is_written(project):
 def test_the_reference_must_be_a_method(project):
     with pytest.raises(UsageError, match="no method 'bicubicc'; the file has bicubic, student, teacher"):
         run(['-opt', 'compare.yml', '--allow-missing', '--reference', 'bicubicc'])
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    ({'methods': None}, 'found no methods'),
+    ({'datasets': {'val': {}}}, 'found no test'),
+    ({'val': {}}, 'found no metrics'),
+    ({'methods': {'teacher': {'checkpoint': 'teacher.pth'}}}, "method 'teacher': expected the path of an option file"),
+    ({'methods': {'teacher': {'opt': 'teacher.yml', 'chekpoint': 'x'}}}, 'chekpoint'),
+    ({'methods': {'teacher': None}}, "method 'teacher': expected"),
+])
+def test_an_incomplete_option_file_is_refused(project, change, message):
+    opt = yaml.safe_load((project / 'compare.yml').read_text())
+    (project / 'compare.yml').write_text(yaml.safe_dump({**opt, **change}, sort_keys=False))
+    with pytest.raises(UsageError, match=message):
+        run(['-opt', 'compare.yml', '--allow-missing'])
+
+
+@pytest.mark.parametrize(('scheme', 'message'), [
+    ('fsrnet', 'num_classes 19'), ('face_parsing', 'trained with maps of the scheme celebamask_hq')])
+def test_a_teacher_gets_maps_of_its_own_scheme_only(project, scheme, message):
+    teacher = yaml.safe_load((project / 'teacher.yml').read_text())
+    teacher['datasets'] = {'train': {'parsing_scheme': 'celebamask_hq'}}
+    (project / 'teacher.yml').write_text(yaml.safe_dump(teacher))
+    opt = yaml.safe_load((project / 'compare.yml').read_text())
+    opt['datasets']['test']['parsing_scheme'] = scheme
+    (project / 'compare.yml').write_text(yaml.safe_dump(opt, sort_keys=False))
+    with pytest.raises(UsageError, match=message):
+        run(['-opt', 'compare.yml', '--allow-missing'])
+
+
+@pytest.mark.parametrize('limit', ['0', '-1', 'x'])
+def test_a_limit_is_a_number_of_faces(project, limit, capsys):
+    with pytest.raises(SystemExit):
+        run(['-opt', 'compare.yml', '--limit', limit])
+    assert 'expected a whole number above 0' in capsys.readouterr().err

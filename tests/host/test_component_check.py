@@ -28,6 +28,8 @@ class SuffixedLoss(nn.Module):
 
 @pytest.mark.parametrize('opt', [
     {'network_g': {'type': 'PKDNStudent'}},
+    {'scale': 4, 'network_g': {'type': 'PKDNStudent', 'scale': 4}},
+    {'scale': 4, 'network_g': {'type': 'PKDNStudent', 'scale': 4}, 'network_d': {'type': 'PKDNStudent'}},
     {'network_g': {'type': 'PKDNStudent', 'scale': 4, 'num_enc_blocks': [1]}, 'network_t': {'type': 'PKDNTeacher'}},
     {'network_g': {'type': 'TakesAnything', 'whatever': 1}},
     {'network_g': {'type': 'TakesPositions', 'width': 1}},
@@ -52,6 +54,8 @@ def test_accepts_what_can_be_built(opt):
     ({'network_g': 'PKDNStudent'}, ['network_g', "'PKDNStudent'"]),
     ({'network_t': {'type': 'PKDNTeacher', 'num_clases': 19}}, ['network_t', "did you mean 'num_classes'?"]),
     ({'network_g': {'type': 'TakesPositions'}}, ['network_g', 'needs the argument width']),
+    ({'scale': 8, 'network_g': {'type': 'PKDNStudent', 'scale': 4}}, ['network_g.scale is 4, but scale is 8']),
+    ({'scale': 4, 'network_g': {'type': 'PKDNStudent'}}, ['network_g.scale is 8, but scale is 4']),
     ({'train': {'pixel_opt': {'type': 'L2Loss'}}}, ['train.pixel_opt.type', 'L2Loss']),
     ({'train': {'pixel_opt': {'type': 'L1Loss', 'los_weight': 1}}}, ['train.pixel_opt', "did you mean 'loss_weight'?"]),
     ({'train': {'pixel_opt': {'type': 'L1Loss', 'schedule': {}}}}, ['train.pixel_opt', "no argument 'schedule'"]),

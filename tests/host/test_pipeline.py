@@ -26,7 +26,7 @@ def recorded(tmp_path, monkeypatch):
 
 @pytest.fixture
 def option_file(tmp_path):
-    return str(tiny.write_options({'name': 'tiny'}, tmp_path / 'o.yml'))
+    return str(tiny.write_options(tiny.train_options(tmp_path), tmp_path / 'o.yml'))
 
 
 def test_the_pipeline_gets_the_working_directory_and_the_arguments(recorded, option_file, tmp_path):

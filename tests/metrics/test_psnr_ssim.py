@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from basicsr.metrics import calculate_metric
@@ -88,10 +86,11 @@ def test_wrong_input_is_named(metric):
         metric(result[:20, :20], truth[:20, :20], 'dic')
 
 
-def test_a_missing_scikit_image_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'skimage.metrics', None)
-    with pytest.raises(UsageError, match='needs scikit-image'):
-        calculate_protocol_ssim(*pictures(), 'sfmnet')
+@pytest.mark.parametrize('options', [{'protocol': 'dik'}, {}])
+def test_the_protocol_is_checked_before_a_run(options):
+    with pytest.raises(UsageError, match='is unknown; did you mean'):
+        calculate_protocol_psnr.check(better='higher', **options)
+    assert calculate_protocol_ssim.check(protocol='rgb') is None
 
 
 # bicubic x8 of the published low-resolution images: figures published for the same set and re-derived by others

@@ -294,7 +294,7 @@ def test_resuming_without_the_adapters_file_is_refused(distillation_options, wid
 def test_a_missing_teacher_is_refused_and_how_to_train_one_is_told(distillation_options, usage_error, path):
     distillation_options['path']['pretrain_network_t'] = path
     found = os.path.abspath(path) if path else 'is not set'
-    with usage_error('path.pretrain_network_t', found, 'basicsr train -opt options/pkdn_teacher.yml', 'net_g_latest'):
+    with usage_error('path.pretrain_network_t', found, 'basicsr train -opt', 'options/pkdn_teacher.yml'):
         build_model(distillation_options)
 
 

@@ -28,7 +28,8 @@ def test_the_method_with_the_true_prior_is_marked_and_explained():
     rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in table.splitlines() if line.startswith('|')]
     assert rows[0] == ['method', 'parameters', 'psnr', 'ssim']
     assert rows[2:] == [['bicubic', '0', '21.0000', '0.6000'],
-                        ['teacher *', '1,234', '24.5000 [+3.0000, +4.0000]', '0.8000 [+0.1500, +0.2500]']]
+                        ['teacher *', '1,234', '24.5000 (+3.5000 [+3.0000, +4.0000])',
+                         '0.8000 (+0.2000 [+0.1500, +0.2500])']]
     assert 'true parsing map' in table
 
 
@@ -39,8 +40,8 @@ def test_without_priors_there_is_no_note():
 
 def test_intervals_are_against_the_reference():
     table = comparison_table(EVALUATION, {'bicubic': 0, 'teacher': 1}, {'bicubic': False, 'teacher': False}, 'teacher')
-    assert '21.0000 [-4.0000, -3.0000]' in table
-    assert '24.5000 [' not in table
+    assert '21.0000 (-3.5000 [-4.0000, -3.0000])' in table
+    assert '24.5000 (' not in table
     assert 'difference to teacher' in table
 
 
