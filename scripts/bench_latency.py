@@ -30,6 +30,9 @@ def main() -> None:
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 8], help='batch sizes')
     parser.add_argument('--device', default='cpu', help="'cpu' or 'cuda'")
     args = parser.parse_args()
+    unknown = [name for name in args.networks if name not in ARCH_REGISTRY]
+    if unknown:
+        parser.error(f'not in the arch registry: {", ".join(unknown)}')
 
     torch.set_num_threads(args.threads)
     nets = {name: ARCH_REGISTRY.get(name)().to(args.device) for name in args.networks}

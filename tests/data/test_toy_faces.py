@@ -279,3 +279,9 @@ def test_values_out_of_range_are_refused_before_anything_is_written(tmp_path, us
     with usage_error(name, value):
         write_toy_faces(tmp_path / 'faces', **settings)
     assert not (tmp_path / 'faces').exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path, usage_error):
+    (tmp_path / 'file').write_text('')
+    with usage_error(tmp_path / 'file' / 'faces', 'cannot be written to', 'name another folder'):
+        write_toy_faces(tmp_path / 'file' / 'faces', 2, seed=0)

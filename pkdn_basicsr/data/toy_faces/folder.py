@@ -94,8 +94,11 @@ def _claim_folder(folder: Path, settings: ToyFaces) -> None:
     if kept.exists():
         _refuse_other_settings(kept, settings)
     _refuse_foreign_files(folder, _own_files(folder, settings) if kept.exists() else set())
-    for name in ('images', 'parsing'):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    try:
+        for name in ('images', 'parsing'):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f'{folder}: cannot be written to ({error.strerror}): name another folder') from None
     _write_missing_text(kept, json.dumps(asdict(settings), indent=2) + '\n')
 
 
