@@ -10,7 +10,7 @@ import torch.distributed as dist
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
-from pkdn_basicsr.host.preflight import check_frame
+from pkdn_basicsr.host.preflight import check_forced, check_frame
 
 
 def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str]) -> int:
@@ -41,10 +41,13 @@ def _check_option_file(arguments: list[str], is_train: bool) -> None:
     """Check what `-opt` names before the host opens it; everything else on the command line is the host's."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('-opt', nargs='?')
+    parser.add_argument('--force_yml', nargs='*', default=[])
     parser.add_argument('-h', '--help', action='store_true')
     args, _ = parser.parse_known_args(arguments)
     if args.help:
         return
     if args.opt is None:
         raise UsageError('-opt FILE is missing: the option file (YAML) of the run')
-    check_frame(read_option_file(args.opt), args.opt, is_train)
+    opt = read_option_file(args.opt)
+    check_frame(opt, args.opt, is_train)
+    check_forced(opt, args.force_yml)

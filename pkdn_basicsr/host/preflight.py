@@ -35,6 +35,22 @@ def check_frame(opt: dict, file: str, is_train: bool) -> None:
                 raise UsageError(f'{file}: datasets.{phase} has no {key}')
 
 
+def check_forced(opt: dict, entries: list[str]) -> None:
+    """Check that `--force_yml` entries are `key:key=value` and change sections that the option file has.
+
+    Raises:
+        UsageError: An entry that BasicSR could not carry out.
+    """
+    for entry in entries:
+        if entry.count('=') != 1:
+            raise UsageError(f"--force_yml: expected key:key=value with one '=', found '{entry}'")
+        section = opt
+        for key in entry.split('=')[0].strip().split(':')[:-1]:
+            section = section.get(key) if isinstance(section, dict) else None
+            if not isinstance(section, dict):
+                raise UsageError(f"--force_yml: '{entry}' needs the section {key}, which the option file lacks")
+
+
 def check_run(opt: dict) -> None:
     """Check schedule, checkpoints, data sets, model and networks of parsed options.
 

@@ -120,7 +120,11 @@ class DistillationModel(LossDictModel):
                 raise UsageError(f'the training state of iteration {resume_state["iter"]} lacks its adapters: '
                                  f'{os.path.abspath(path)}')
             self._adapters().load_state_dict(torch.load(path, map_location=self.device, weights_only=True))
-        super().resume_training(resume_state)
+        try:
+            super().resume_training(resume_state)
+        except ValueError as error:  # adapters are parameters too: another feature_opt may have more or fewer
+            raise UsageError(f'the training state of iteration {resume_state["iter"]} does not fit: {error}; resume '
+                             'with the feature_opt and the networks that it was trained with') from None
 
     def _build_teacher(self) -> nn.Module:
         self.check(self.opt)

@@ -1,3 +1,4 @@
+import copy
 import os
 import subprocess
 import sys
@@ -277,6 +278,16 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(distillation_options, wi
         nets.append((through.net_g_ema, resumed.net_g_ema))
     for expected, found in nets:
         assert all(torch.equal(value, found.state_dict()[name]) for name, value in expected.state_dict().items())
+
+
+def test_resuming_with_a_loss_without_adapters_is_refused(distillation_options, wide_teacher, batch, train,
+                                                          usage_error):
+    model = build_model(copy.deepcopy(distillation_options))
+    train(model, batch, [1])
+    model.save(0, 1)
+    distillation_options['train']['feature_opt'] = {'type': 'AffinityLoss'}
+    with usage_error('iteration 1 does not fit', 'feature_opt'):
+        _resume_from(distillation_options, 1)
 
 
 def test_resuming_without_the_adapters_file_is_refused(distillation_options, wide_teacher, usage_error):
