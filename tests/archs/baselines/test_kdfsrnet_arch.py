@@ -140,11 +140,12 @@ def test_palette_is_not_stored():
     assert not any('palette' in key for key in KDFSRNetTeacher(**TINY).state_dict())
 
 
-@pytest.mark.parametrize('network', [KDFSRNetStudent, KDFSRNetTeacher])
-@pytest.mark.parametrize('change', [{}, {'scale': 4}, {'num_feat': 8}, {'num_blocks': 2}, {'num_classes': 3}])
+@pytest.mark.parametrize(('network', 'change'), [
+    *((network, change) for network in (KDFSRNetStudent, KDFSRNetTeacher)
+      for change in ({}, {'scale': 4}, {'num_feat': 8}, {'num_blocks': 2})),
+    (KDFSRNetTeacher, {'num_classes': 3}),
+])
 def test_round_trip(network, change, tmp_path):
-    if network is KDFSRNetStudent and 'num_classes' in change:
-        pytest.skip('the student knows no classes')
     arguments = TINY | change
     torch.manual_seed(0)
     saved = network(**arguments)
