@@ -13,7 +13,7 @@ from pkdn_basicsr.metrics import (  # noqa: E402
     calculate_protocol_psnr,
     calculate_protocol_ssim,
 )
-from pkdn_basicsr.models import DistillationModel, PKDNTeacherModel  # noqa: E402
+from pkdn_basicsr.models import DistillationModel, FaceSRModel, PKDNTeacherModel  # noqa: E402
 
 __version__ = '0.1.0'
 
@@ -21,6 +21,7 @@ __all__ = [
     'AffinityLoss',
     'AttentionTransferLoss',
     'DistillationModel',
+    'FaceSRModel',
     'FeatureL1Loss',
     'FeatureL2Loss',
     'PKDNStudent',

@@ -105,3 +105,20 @@ def match(keys: list[str], files: dict[str, str], root: str, option: str) -> lis
                          f"{os.path.abspath(root)}, the first is '{missing[0]}'; add the files or leave the images out "
                          '(exclude_file)')
     return [files[key] for key in keys]
+
+
+def name_of_sample(sample: dict, dataset_opt: dict) -> str:
+    """Return the name of a batch of one in tables and messages.
+
+    Args:
+        sample: A batch with `lq_path` and, where there is a truth, `gt_path`.
+        dataset_opt: The data set's options.
+
+    Returns:
+        The file's path below the folder that the options name, '/' between folders; elsewhere its bare name.
+    """
+    kind = 'gt' if 'gt_path' in sample else 'lq'
+    path, option = sample[f'{kind}_path'][0], f'dataroot_{kind}'
+    root = os.path.abspath(os.path.expanduser(dataset_opt.get(option) or os.curdir))
+    below = os.path.relpath(os.path.abspath(path), root)
+    return os.path.basename(path) if below.startswith(os.pardir) else Path(below).as_posix()

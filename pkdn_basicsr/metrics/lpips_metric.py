@@ -78,6 +78,7 @@ def check_lpips(net: str = 'alex', weights: str | None = None, weights_sha256: s
 
 
 calculate_lpips.check = check_lpips
+calculate_lpips.better = 'lower'
 
 
 def _trunk(net: str) -> Trunk:

@@ -51,6 +51,7 @@ def check_protocol(protocol: str | None = None, **kwargs) -> None:
 
 
 calculate_protocol_psnr.check = calculate_protocol_ssim.check = check_protocol
+calculate_protocol_psnr.better = calculate_protocol_ssim.better = 'higher'
 
 
 def _uniform_ssim(img: ndarray, img2: ndarray, rules: Protocol) -> float:

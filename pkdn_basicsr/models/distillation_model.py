@@ -19,7 +19,7 @@ from pkdn_basicsr.models.student_with_adapters import StudentWithAdapters
 
 @MODEL_REGISTRY.register()
 class DistillationModel(LossDictModel):
-    """`SRModel` whose `network_g` is the student and whose `network_t` is a frozen, trained teacher.
+    """`FaceSRModel` whose `network_g` is the student and whose `network_t` is a frozen, trained teacher.
 
     Works for any two networks that offer `forward_features`; the teacher may take the parsing map or not. The losses
     and their weights are KDFSRNet's (Wang et al., IEEE TCSVT 2022), since PKDN's own are not known:
@@ -28,18 +28,19 @@ class DistillationModel(LossDictModel):
         l_feat = feature_opt, averaged over the feature levels, between student and teacher
         l_soft = soft_opt(sr, sr of the teacher)
 
-    Options beyond `SRModel`'s: `network_t`, `path.pretrain_network_t` (with `param_key_t`, `strict_load_t`),
+    Options beyond `FaceSRModel`'s: `network_t`, `path.pretrain_network_t` (with `param_key_t`, `strict_load_t`),
     `train.feature_opt` (a distillation loss, `levels`, `schedule`), `train.soft_opt` (a loss, `schedule`). A loss that
     is left out, or whose schedule has ended, costs nothing: the teacher then does not run.
     """
 
     @staticmethod
     def check(opt: dict) -> None:
-        """Check before a run that there is a trained teacher.
+        """Check before a run what `val` asks for, and that there is a trained teacher.
 
         Raises:
-            UsageError: There is none; the message says how to train one.
+            UsageError: An option does not fit, or there is no teacher; the message says how to train one.
         """
+        LossDictModel.check(opt)
         if not opt['is_train']:
             return
         path = os.path.expanduser(opt['path'].get('pretrain_network_t') or '')

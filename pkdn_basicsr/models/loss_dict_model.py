@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 
-from basicsr.models.sr_model import SRModel
 from torch import Tensor
 
+from pkdn_basicsr.models.face_sr_model import FaceSRModel
 
-class LossDictModel(SRModel):
-    """`SRModel` whose step is `compute_losses`, sum, backward; a subclass says which losses there are."""
+
+class LossDictModel(FaceSRModel):
+    """`FaceSRModel` whose step is `compute_losses`, sum, backward; a subclass says which losses there are."""
 
     def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
         """Run the networks on the fed batch, set `self.output`, and return the weighted losses by name (`l_...`).

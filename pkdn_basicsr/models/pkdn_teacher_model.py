@@ -11,7 +11,7 @@ from pkdn_basicsr.models.prior import check_maps, one_hot_prior, takes_parsing
 
 @MODEL_REGISTRY.register()
 class PKDNTeacherModel(LossDictModel):
-    """`SRModel` for networks that are `forward(lq, parsing)`: same options, same losses.
+    """`FaceSRModel` for networks that are `forward(lq, parsing)`: same options, same losses.
 
     The paper trains the teacher with L1 (`pixel_opt: {type: L1Loss}`).
     """

@@ -36,7 +36,7 @@ def teacher_options():
 def options(tmp_path, student_options):
     """New whole options of a training run with `SRModel`, for a test to change."""
     folders = {'models': tmp_path / 'models', 'training_states': tmp_path / 'training_states',
-               'visualization': tmp_path / 'visualization'}
+               'visualization': tmp_path / 'visualization', 'log': tmp_path / 'log'}
     for folder in folders.values():
         folder.mkdir()
     return {
@@ -47,6 +47,7 @@ def options(tmp_path, student_options):
         'network_g': student_options,
         'path': {name: str(folder) for name, folder in folders.items()},
         'train': {
+            'total_iter': 1000,
             'optim_g': {'type': 'Adam', 'lr': 0.01},
             'scheduler': {'type': 'MultiStepLR', 'milestones': [1000]},
             'pixel_opt': {'type': 'L1Loss'},
