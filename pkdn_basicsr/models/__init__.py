@@ -2,6 +2,7 @@
 
 from pkdn_basicsr.models.distillation_model import DistillationModel
 from pkdn_basicsr.models.face_sr_model import FaceSRModel
+from pkdn_basicsr.models.multi_output_model import MultiOutputModel
 from pkdn_basicsr.models.pkdn_teacher_model import PKDNTeacherModel
 
-__all__ = ['DistillationModel', 'FaceSRModel', 'PKDNTeacherModel']
+__all__ = ['DistillationModel', 'FaceSRModel', 'MultiOutputModel', 'PKDNTeacherModel']

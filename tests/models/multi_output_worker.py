@@ -1,0 +1,48 @@
+"""One of two processes that train on CPU: `multi_output_worker.py FOLDER RANK`; reads and writes files in FOLDER.
+
+Reads `cases.pt`: {name: {'opt', 'batch'}}. Trains two iterations on half of the batch. Writes `rank<RANK>.pt`: {name:
+{'gradients', 'logs'}}, for every iteration.
+"""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+import pkdn_basicsr  # noqa: F401
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+
+def _train(case: dict, rank: int) -> dict:
+    from basicsr.models import build_model
+    torch.manual_seed(rank)  # the ranks start differently, as in the host: DDP must bring them together
+    model = build_model({**case['opt'], 'dist': True, 'rank': rank, 'world_size': 2})
+    half = {key: values[2 * rank:2 * rank + 2] for key, values in case['batch'].items()}
+    record = {'gradients': [], 'logs': []}
+    for iteration in (1, 2):
+        model.update_learning_rate(iteration)
+        model.feed_data(half)
+        model.optimize_parameters(iteration)
+        record['gradients'].append({name: parameter.grad.clone() for name, parameter in model.net_g.named_parameters()
+                                    if parameter.grad is not None})
+        record['logs'].append(model.get_current_log())
+    model.save(0, 2)
+    return record
+
+
+def main() -> None:
+    import many_outputs  # noqa: F401
+    folder, rank = Path(sys.argv[1]), int(sys.argv[2])
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=(folder / 'rendezvous').absolute().as_uri(), rank=rank, world_size=2,
+                            timeout=timedelta(seconds=60))
+    cases = torch.load(folder / 'cases.pt', weights_only=True)
+    torch.save({name: _train(case, rank) for name, case in cases.items()}, folder / f'rank{rank}.pt')
+    dist.destroy_process_group()
+
+
+if __name__ == '__main__':
+    main()
