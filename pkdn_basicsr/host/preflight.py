@@ -99,7 +99,7 @@ def _check_network(opt: dict, key: str) -> None:
     sizes = {dataset_opt['gt_size'] for dataset_opt in opt['datasets'].values() if dataset_opt.get('gt_size')}
     try:
         with torch.device('meta'), torch.no_grad():
-            net = cls(**network_opt)
+            net = cls(**network_opt).eval()  # BatchNorm of a pooled face takes no batch of one in training
             for size in sizes if 'scale' in opt else ():
                 inputs = [torch.zeros(1, 3, size // opt['scale'], size // opt['scale'])]
                 if hasattr(net, 'num_classes'):
