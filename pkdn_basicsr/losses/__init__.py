@@ -1,4 +1,4 @@
-"""Losses for training by distillation; importing this package registers them in BasicSR's LOSS_REGISTRY."""
+"""Losses; importing this package registers them in BasicSR's LOSS_REGISTRY."""
 
 from pkdn_basicsr.losses.distillation_loss import (
     AffinityLoss,
@@ -11,15 +11,20 @@ from pkdn_basicsr.losses.distillation_loss import (
     feature_l2,
 )
 from pkdn_basicsr.losses.loss_schedule import LossSchedule
+from pkdn_basicsr.losses.spectrum_loss import AmplitudeLoss, PhaseLoss, amplitude_l1, phase_l1
 
 __all__ = [
     'AffinityLoss',
+    'AmplitudeLoss',
     'AttentionTransferLoss',
     'FeatureL1Loss',
     'FeatureL2Loss',
     'LossSchedule',
+    'PhaseLoss',
     'affinity',
+    'amplitude_l1',
     'attention_transfer',
     'feature_l1',
     'feature_l2',
+    'phase_l1',
 ]

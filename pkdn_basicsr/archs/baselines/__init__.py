@@ -7,10 +7,11 @@ from pkdn_basicsr.archs.baselines.fish_parsing_net_arch import FishParsingNet
 from pkdn_basicsr.archs.baselines.fishfsrnet_arch import FishFSRNet
 from pkdn_basicsr.archs.baselines.fsrnet_arch import FSRNet
 from pkdn_basicsr.archs.baselines.kdfsrnet_arch import KDFSRNetStudent, KDFSRNetTeacher
+from pkdn_basicsr.archs.baselines.sfmnet_arch import SFMNet
 from pkdn_basicsr.archs.baselines.sisn_arch import SISN
 from pkdn_basicsr.archs.baselines.sparnet_arch import SPARNet, SPARNetLight
 from pkdn_basicsr.archs.baselines.srcnn_arch import SRCNN
 from pkdn_basicsr.archs.baselines.vdsr_arch import VDSR
 
 __all__ = ['DIC', 'SISN', 'SRCNN', 'VDSR', 'Bicubic', 'CTCNet', 'FSRNet', 'FishFSRNet', 'FishParsingNet',
-           'KDFSRNetStudent', 'KDFSRNetTeacher', 'SPARNet', 'SPARNetLight']
+           'KDFSRNetStudent', 'KDFSRNetTeacher', 'SFMNet', 'SPARNet', 'SPARNetLight']
