@@ -13,108 +13,15 @@ Everything else here is our choice: depth and width, the insides of both blocks,
     sr = u + conv3(dec_1)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pkdn_basicsr.archs.layers import RCAB, BicubicUpsample, ChannelAttention, Down, Up, check_hr_size
-
-
-class SpatialAttention(nn.Module):
-    """Weight every pixel by a gate computed from the mean and the maximum over channels (CBAM, Woo et al. 2018).
-
-    (B, C, h, w) -> (B, C, h, w).
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(2, 1, 7, padding=3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` times a gate in (0, 1) of shape (B, 1, h, w)."""
-        summary = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)
-        return x * torch.sigmoid(self.conv(summary))
-
-
-class FusionBlock(nn.Module):
-    """The student's fusion block: a residual block with channel, then spatial attention. Our choice.
-
-    (B, C, h, w) -> (B, C, h, w). It is the teacher's block without the prior branch, so that both networks have
-    features of the same shape under the same name.
-    """
-
-    def __init__(self, num_feat: int) -> None:
-        super().__init__()
-        self.refine = nn.Sequential(
-            nn.Conv2d(num_feat, num_feat, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(num_feat, num_feat, 3, padding=1),
-        )
-        self.attention = nn.Sequential(ChannelAttention(num_feat, use_max=True), SpatialAttention())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the refined feature."""
-        return x + self.attention(self.refine(x))
-
-
-class ParsingMapFusionBlock(FusionBlock):
-    """The teacher's fusion block: the prior is embedded and mixed in before the refinement. Its insides are our choice.
-
-    x (B, C, h, w) and prior (B, K, h, w), the share of each class in each pixel -> (B, C, h, w).
-    """
-
-    def __init__(self, num_feat: int, num_classes: int) -> None:
-        super().__init__(num_feat)
-        self.embed = nn.Sequential(
-            nn.Conv2d(num_classes, num_feat, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(num_feat, num_feat, 3, padding=1),
-        )
-        self.mix = nn.Conv2d(2 * num_feat, num_feat, 1)
-
-    def forward(self, x: Tensor, prior: Tensor) -> Tensor:
-        """Return the feature enriched by the prior."""
-        mixed = self.mix(torch.cat([x, self.embed(prior)], 1))
-        return x + self.attention(self.refine(mixed))
-
-
-class FeatureFusionBlock(nn.Module):
-    """Merge the upsampled feature with the encoder features of every scale, then channel attention. Our choice.
-
-    x (B, C, h, w) and encoder features (B, C, 2^k h, 2^k w), k any integer, ordered from fine to coarse
-    -> (B, C, h, w).
-
-    This is "resize all, concatenate, 1x1 convolution": because a 1x1 convolution commutes with average pooling and
-    with bilinear interpolation, each feature is convolved at the smaller of the two sizes and the results are added.
-    Coarse features climb together, x2 at a time, so only one full-size interpolation is left.
-    """
-
-    def __init__(self, num_feat: int, num_sources: int) -> None:
-        super().__init__()
-        self.merge_x = nn.Conv2d(num_feat, num_feat, 1)
-        self.merge_sources = nn.ModuleList(nn.Conv2d(num_feat, num_feat, 1, bias=False) for _ in range(num_sources))
-        self.attention = ChannelAttention(num_feat)
-
-    def forward(self, x: Tensor, sources: Sequence[Tensor]) -> Tensor:
-        """Return `x` plus the attended mixture of `x` and all `sources`."""
-        merged = self.merge_x(x)
-        coarse = None
-        for merge, source in zip(reversed(self.merge_sources), reversed(sources), strict=True):
-            if source.shape[-1] > x.shape[-1]:
-                source = F.avg_pool2d(source, source.shape[-1] // x.shape[-1])
-            if coarse is not None:
-                coarse = _double_until(coarse, min(source.shape[-1], x.shape[-1]))
-            coarse = merge(source) if coarse is None else coarse + merge(source)
-        return x + self.attention(merged + coarse)
-
-
-def _double_until(x: Tensor, width: int) -> Tensor:
-    while x.shape[-1] < width:
-        x = F.interpolate(x, scale_factor=2, mode='bilinear')
-    return x
+from pkdn_basicsr.archs.layers import RCAB, BicubicUpsample, Down, Up, check_hr_size
+from pkdn_basicsr.archs.pkdn_blocks import FeatureFusionBlock, Fusion, NoFeatureFusion, make_fusion_block
 
 
 class PKDN(nn.Module):
@@ -126,15 +33,20 @@ class PKDN(nn.Module):
         num_enc_blocks: RCABs of each encoder level, from fine to coarse. Its length is the number of levels L.
         num_neck_blocks: RCABs between encoder and decoder.
         num_dec_blocks: RCABs of each decoder level, from coarse to fine; as long as `num_enc_blocks`.
-        fusion_block: Makes the fusion block of an encoder level.
+        fusion: What the encoder's fusion blocks are. For ablation, `channel_attention`, `spatial_attention` and
+            `no_attention` leave them that one attention, the other or none; `concat` puts plain concatenation and one
+            convolution in their place. Attention elsewhere in the network stays.
+        feature_fusion: Whether the decoder has feature fusion blocks. For ablation, without them it reuses nothing of
+            the encoder: there are no skip connections, as in KDFSRNet (our choice), but for the global residual.
+        num_classes: Classes of the prior; 0 where there is none, as in the student.
 
     Raises:
-        ValueError: Encoder and decoder differ in levels, or an argument is no count.
+        ValueError: Encoder and decoder differ in levels, an argument is no count, or `fusion` is unknown.
         RuntimeError: On loading a checkpoint of another scale.
     """
 
     def __init__(self, scale: int, num_feat: int, num_enc_blocks: Sequence[int], num_neck_blocks: int,
-                 num_dec_blocks: Sequence[int], fusion_block: Callable[[], FusionBlock]) -> None:
+                 num_dec_blocks: Sequence[int], fusion: Fusion, feature_fusion: bool, num_classes: int = 0) -> None:
         super().__init__()
         _check_counts(1, scale=[scale], num_feat=[num_feat])
         _check_counts(0, num_enc_blocks=num_enc_blocks, num_neck_blocks=[num_neck_blocks],
@@ -142,7 +54,7 @@ class PKDN(nn.Module):
         if len(num_enc_blocks) != len(num_dec_blocks):
             raise ValueError(f'num_enc_blocks {list(num_enc_blocks)} and num_dec_blocks {list(num_dec_blocks)} must '
                              'have the same length: one entry per level')
-        fusions = [fusion_block() for _ in num_enc_blocks]
+        fusions = [make_fusion_block(fusion, num_feat, num_classes) for _ in num_enc_blocks]
         self.upscale = scale
         self.num_levels = len(num_enc_blocks)
         self.register_buffer('scale', torch.tensor(scale))  # in the checkpoint, so that the network can be rebuilt
@@ -154,7 +66,9 @@ class PKDN(nn.Module):
         self.enc_fusions = nn.ModuleList(fusions)
         self.neck = _rcabs(num_feat, num_neck_blocks)
         self.ups = nn.ModuleList(Up(num_feat, num_feat) for _ in num_dec_blocks)
-        self.dec_fusions = nn.ModuleList(FeatureFusionBlock(num_feat, self.num_levels + 1) for _ in num_dec_blocks)
+        self.dec_fusions = nn.ModuleList(
+            FeatureFusionBlock(num_feat, self.num_levels + 1) if feature_fusion else NoFeatureFusion()
+            for _ in num_dec_blocks)
         self.dec_blocks = nn.ModuleList(_rcabs(num_feat, n) for n in num_dec_blocks)
         self.tail = nn.Conv2d(num_feat, 3, 3, padding=1)
 
@@ -207,13 +121,14 @@ def _rcabs(num_feat: int, num: int) -> nn.Sequential:
 class PKDNStudent(PKDN):
     """The student: sees the low-resolution face alone.
 
-    The default (x8) has 2.6 M parameters; constructor arguments are those of `PKDN`.
+    The default (x8) has 2.6 M parameters; constructor arguments are those of `PKDN`. With `fusion: concat` there is
+    nothing to concatenate, and the convolution is left.
     """
 
     def __init__(self, scale: int = 8, num_feat: int = 64, num_enc_blocks: Sequence[int] = (2, 3, 3),
-                 num_neck_blocks: int = 4, num_dec_blocks: Sequence[int] = (3, 3, 1)) -> None:
-        super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks,
-                         lambda: FusionBlock(num_feat))
+                 num_neck_blocks: int = 4, num_dec_blocks: Sequence[int] = (3, 3, 1), fusion: Fusion = 'attention',
+                 feature_fusion: bool = True) -> None:
+        super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks, fusion, feature_fusion)
 
     def forward(self, lq: Tensor) -> Tensor:
         """Super-resolve `lq`.
@@ -241,15 +156,16 @@ class PKDNTeacher(PKDN):
 
     Args:
         num_classes: Classes K of the parsing map (19 for CelebAMask-HQ).
-        scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks: As in `PKDN`.
+        scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks, fusion, feature_fusion: As in `PKDN`.
     """
 
     def __init__(self, num_classes: int = 19, scale: int = 8, num_feat: int = 64,
                  num_enc_blocks: Sequence[int] = (2, 3, 3), num_neck_blocks: int = 4,
-                 num_dec_blocks: Sequence[int] = (3, 3, 1)) -> None:
+                 num_dec_blocks: Sequence[int] = (3, 3, 1), fusion: Fusion = 'attention',
+                 feature_fusion: bool = True) -> None:
         _check_counts(1, num_classes=[num_classes])
-        super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks,
-                         lambda: ParsingMapFusionBlock(num_feat, num_classes))
+        super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks, fusion, feature_fusion,
+                         num_classes)
         self.num_classes = num_classes
 
     def forward(self, lq: Tensor, parsing: Tensor) -> Tensor:

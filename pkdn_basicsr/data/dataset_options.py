@@ -1,11 +1,12 @@
-"""Which options `ParsingMapDataset` takes, and which of them go together."""
+"""Which options `ParsingMapDataset` takes, which of them go together, and the class schemes that they name."""
 
 import difflib
 
+from pkdn_basicsr.data.parsing_labels import ParsingScheme, get_scheme
 from pkdn_basicsr.errors import UsageError
 
-_OWN = ('dataroot_gt', 'dataroot_lq', 'dataroot_parsing', 'parsing_scheme', 'meta_info_file', 'split_file',
-        'exclude_file', 'gt_size', 'crop_range', 'val_crop', 'use_hflip')
+_OWN = ('dataroot_gt', 'dataroot_lq', 'dataroot_parsing', 'parsing_scheme', 'convert_parsing_to', 'meta_info_file',
+        'split_file', 'exclude_file', 'gt_size', 'crop_range', 'val_crop', 'use_hflip')
 # what BasicSR's pipelines and loaders read from, or write into, the same part of an option file
 _HOST = ('name', 'type', 'phase', 'scale', 'manual_seed', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
          'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers')
@@ -25,6 +26,24 @@ def check_options(opt: dict) -> None:
     backend = (opt.get('io_backend') or {}).get('type', 'disk')
     if backend != 'disk':
         raise UsageError(f"{where}: io_backend.type '{backend}' is not supported; expected 'disk'")
+
+
+def stored_scheme(opt: dict) -> ParsingScheme:
+    """Class scheme of a data set's files: `parsing_scheme`, or celebamask_hq.
+
+    Raises:
+        UsageError: No such scheme.
+    """
+    return get_scheme(opt.get('parsing_scheme') or 'celebamask_hq')
+
+
+def sample_scheme(opt: dict) -> ParsingScheme:
+    """Class scheme of the maps in a data set's samples: `convert_parsing_to`, or that of the files.
+
+    Raises:
+        UsageError: No such scheme.
+    """
+    return get_scheme(opt.get('convert_parsing_to') or stored_scheme(opt))
 
 
 def _check_names(opt: dict, where: str) -> None:

@@ -12,10 +12,10 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from pkdn_basicsr.data.crop import Box, centre_square, random_square
-from pkdn_basicsr.data.dataset_options import check_options
+from pkdn_basicsr.data.dataset_options import check_options, sample_scheme, stored_scheme
 from pkdn_basicsr.data.degradation import downsample
 from pkdn_basicsr.data.pairing import exclude, index_folder, match, read_name_list, select
-from pkdn_basicsr.data.parsing_labels import get_scheme, swap_left_right
+from pkdn_basicsr.data.parsing_labels import convert_parsing, swap_left_right
 from pkdn_basicsr.data.picture import picture_to_tensor, read_parsing, read_picture
 from pkdn_basicsr.errors import UsageError
 
@@ -34,6 +34,7 @@ class ParsingMapDataset(Dataset):
             dataroot_lq: Folder of low-resolution images; without it they are made by PIL bicubic.
             dataroot_parsing: Folder of parsing maps, as large as the images; without it no map is returned.
             parsing_scheme: Class scheme of the maps (`data/parsing_labels.py`). Default: celebamask_hq.
+            convert_parsing_to: Class scheme of the samples, to which the maps are converted. Default: that of the maps.
             meta_info_file: List of the names to use, one per line. `split_file` is the same; give one.
             exclude_file: List of names to leave out.
             gt_size: Side of the returned square image; originals are cropped to a square and resized to it. Without
@@ -55,7 +56,8 @@ class ParsingMapDataset(Dataset):
         self.gt_size = opt.get('gt_size')
         self.is_train = opt['phase'] == 'train'
         self.seed = opt.get('manual_seed', 0)
-        self.scheme = get_scheme(opt.get('parsing_scheme') or 'celebamask_hq')
+        self.stored_scheme = stored_scheme(opt)
+        self.sample_scheme = sample_scheme(opt)
 
         gt_files = index_folder(os.path.expanduser(opt['dataroot_gt']), 'dataroot_gt')
         keys = self._select(list(gt_files))
@@ -81,7 +83,8 @@ class ParsingMapDataset(Dataset):
         Returns:
             lq: float32 (3, h, w), RGB in [0, 1].
             gt: float32 (3, scale * h, scale * w), RGB in [0, 1].
-            parsing: uint8 (scale * h, scale * w), class indices, 255 = unknown. Only with `dataroot_parsing`.
+            parsing: uint8 (scale * h, scale * w), class indices of `convert_parsing_to` or else `parsing_scheme`,
+                255 = unknown. Only with `dataroot_parsing`.
             lq_path, gt_path: Files; `lq_path` is `gt_path` where the low-resolution image is made on the fly.
 
         Raises:
@@ -106,8 +109,8 @@ class ParsingMapDataset(Dataset):
         if parsing is not None:
             classes = np.array(self._cut(parsing, box, flip, Image.Resampling.NEAREST))
             if flip:
-                classes = swap_left_right(classes, self.scheme)
-            sample['parsing'] = torch.from_numpy(classes)
+                classes = swap_left_right(classes, self.stored_scheme)
+            sample['parsing'] = torch.from_numpy(convert_parsing(classes, self.stored_scheme, self.sample_scheme))
         return sample
 
     def _crop_box(self, gt: Image.Image, gt_path: str, rng: np.random.Generator) -> Box:
@@ -139,7 +142,7 @@ class ParsingMapDataset(Dataset):
 
     def _read_parsing(self, index: int, gt: Image.Image) -> Image.Image:
         path = self.parsing_paths[index]
-        parsing = read_parsing(path, self.scheme)
+        parsing = read_parsing(path, self.stored_scheme)
         if parsing.size != gt.size:
             raise UsageError(f'{path}: expected {gt.width}x{gt.height} pixels as {self.gt_paths[index]}, found '
                              f'{parsing.width}x{parsing.height}; resize one of them (a map by nearest neighbour)')

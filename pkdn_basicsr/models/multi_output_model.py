@@ -7,7 +7,8 @@ from basicsr.losses import build_loss
 from basicsr.utils.registry import ARCH_REGISTRY, MODEL_REGISTRY
 from torch import Tensor, nn
 
-from pkdn_basicsr.data.parsing_labels import get_scheme, parsing_to_one_hot
+from pkdn_basicsr.data.dataset_options import sample_scheme
+from pkdn_basicsr.data.parsing_labels import parsing_to_one_hot
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.models.loss_dict_model import LossDictModel
 from pkdn_basicsr.models.output_losses import OutputLoss, read_output_losses
@@ -73,7 +74,7 @@ class MultiOutputModel(LossDictModel):
         """Build the losses and their targets' matrices, then what the host builds."""
         self.check(self.opt)
         train_opt = self.opt['train']
-        self.scheme = get_scheme(self.opt['datasets']['train'].get('parsing_scheme') or 'celebamask_hq')
+        self.scheme = sample_scheme(self.opt['datasets']['train'])
         self.output_losses = read_output_losses(train_opt)
         self.criteria = {loss.name: build_loss(loss.loss_opt).to(self.device) for loss in self.output_losses}
         self.matrices = {

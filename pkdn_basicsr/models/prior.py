@@ -5,7 +5,8 @@ import inspect
 import torch
 from torch import Tensor, nn
 
-from pkdn_basicsr.data.parsing_labels import get_scheme, parsing_to_one_hot
+from pkdn_basicsr.data.dataset_options import sample_scheme
+from pkdn_basicsr.data.parsing_labels import parsing_to_one_hot
 from pkdn_basicsr.errors import UsageError
 
 
@@ -23,7 +24,7 @@ def check_maps(net: nn.Module, datasets_opt: dict) -> None:
     A data set of another type without `dataroot_parsing` may have maps of its own; `one_hot_prior` sees to it.
 
     Raises:
-        UsageError: A `ParsingMapDataset` without maps, or `num_classes` differs from the scheme's.
+        UsageError: A `ParsingMapDataset` without maps, or `num_classes` differs from that of the samples' scheme.
     """
     for phase, dataset_opt in datasets_opt.items():
         if dataset_opt.get('dataroot_parsing') is None:
@@ -31,7 +32,7 @@ def check_maps(net: nn.Module, datasets_opt: dict) -> None:
                 raise UsageError(f'{type(net).__name__} needs the parsing map of every face: '
                                  f'set datasets.{phase}.dataroot_parsing')
             continue
-        scheme = get_scheme(dataset_opt.get('parsing_scheme') or 'celebamask_hq')
+        scheme = sample_scheme(dataset_opt)
         if scheme.num_classes != net.num_classes:
             raise UsageError(f'{type(net).__name__} has num_classes {net.num_classes}, but datasets.{phase} has the '
                              f'scheme {scheme.name} with {scheme.num_classes}; make them equal')

@@ -1,4 +1,5 @@
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -8,14 +9,8 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch.nn import functional as F
 
 from pkdn_basicsr.archs.layers import RCAB, BicubicUpsample
-from pkdn_basicsr.archs.pkdn_arch import (
-    FeatureFusionBlock,
-    FusionBlock,
-    ParsingMapFusionBlock,
-    PKDNStudent,
-    PKDNTeacher,
-    SpatialAttention,
-)
+from pkdn_basicsr.archs.pkdn_arch import PKDNStudent, PKDNTeacher
+from pkdn_basicsr.archs.pkdn_blocks import ConcatFusionBlock, FeatureFusionBlock, FusionBlock, ParsingMapFusionBlock
 from pkdn_basicsr.report.complexity import count_macs, count_parameters
 
 NUM_CLASSES = 5
@@ -123,7 +118,8 @@ def test_both_networks_are_registered_in_basicsr():
 
 @pytest.mark.parametrize('cls', [PKDNStudent, PKDNTeacher])
 def test_every_argument_arrives(cls):
-    arguments = {'scale': 4, 'num_feat': 6, 'num_enc_blocks': [1, 2], 'num_neck_blocks': 3, 'num_dec_blocks': [4, 5]}
+    arguments = {'scale': 4, 'num_feat': 6, 'num_enc_blocks': [1, 2], 'num_neck_blocks': 3, 'num_dec_blocks': [4, 5],
+                 'fusion': 'spatial_attention', 'feature_fusion': False}
     if cls is PKDNTeacher:
         arguments['num_classes'] = 7
     assert set(arguments) == set(inspect.signature(cls).parameters)
@@ -134,6 +130,8 @@ def test_every_argument_arrives(cls):
     assert len(net.neck) == 3
     assert [len(blocks) for blocks in net.dec_blocks] == [4, 5]
     assert all(isinstance(block, RCAB) for block in net.neck)
+    assert [len(block.attention) for block in net.enc_fusions] == [1, 1]
+    assert not list(net.dec_fusions.parameters())
     if cls is PKDNTeacher:
         assert net.num_classes == 7
         assert [block.embed[0].in_channels for block in net.enc_fusions] == [7, 7]
@@ -148,6 +146,74 @@ def test_an_unknown_argument_is_refused(cls):
 def test_encoder_and_decoder_of_unequal_depth_are_refused():
     with pytest.raises(ValueError, match=r'\[1, 1\] and num_dec_blocks \[1, 1, 1\] must have the same length'):
         _student(num_enc_blocks=[1, 1])
+
+
+# ablations
+
+ABLATIONS = [{'fusion': 'channel_attention'}, {'fusion': 'spatial_attention'}, {'fusion': 'no_attention'},
+             {'fusion': 'concat'}, {'feature_fusion': False}]
+
+
+def _removed_and_added(net, ablated):
+    before, after = ({name: parameter.shape for name, parameter in network.named_parameters()}
+                     for network in (net, ablated))
+    return ({name: shape for name, shape in before.items() if after.get(name) != shape},
+            {name: shape for name, shape in after.items() if before.get(name) != shape})
+
+
+def test_by_default_nothing_is_left_out():
+    assert all(type(block) is ParsingMapFusionBlock for block in PKDNTeacher().enc_fusions)
+    for net in (PKDNTeacher(), PKDNStudent()):
+        assert all(isinstance(block, FusionBlock) for block in net.enc_fusions)
+        assert all(isinstance(block, FeatureFusionBlock) for block in net.dec_fusions)
+
+
+@pytest.mark.parametrize(('change', 'where', 'added'), [
+    ({'fusion': 'channel_attention'}, r'enc_fusions\.\d\.attention\.1\.', 0),
+    ({'fusion': 'spatial_attention'}, r'enc_fusions\.\d\.attention\.[01]\.', 3 * (2 * 49 + 1)),
+    ({'fusion': 'no_attention'}, r'enc_fusions\.\d\.attention\.', 0),
+    ({'fusion': 'concat'}, r'enc_fusions\.', 3 * (9 * 4 * 4 + 4)),
+    ({'feature_fusion': False}, r'dec_fusions\.', 0),
+], ids=str)
+@pytest.mark.parametrize('make', [_student, _teacher])
+def test_an_ablation_replaces_what_it_says_and_nothing_else(make, change, where, added):
+    net = make()
+    gone, new = _removed_and_added(net, make(**change))
+    assert set(gone) == {name for name, _ in net.named_parameters() if re.match(where, name)} != set()
+    if change == {'fusion': 'concat'} and make is _teacher:
+        added += 3 * 9 * NUM_CLASSES * 4
+    assert sum(shape.numel() for shape in new.values()) == added
+
+
+@pytest.mark.parametrize('change', ABLATIONS, ids=str)
+def test_ablated_networks_keep_names_and_shapes_of_their_features(change):
+    lq, parsing = _faces(4), _parsing(32)
+    expected = {name: feature.shape for name, feature in _student().forward_features(lq)[1].items()}
+    student, teacher = _student(**change), _teacher(**change)
+    for sr, features in (student.forward_features(lq), teacher.forward_features(lq, parsing)):
+        assert sr.shape == (2, 3, 32, 32)
+        assert {name: feature.shape for name, feature in features.items()} == expected
+    assert not torch.equal(teacher(lq, parsing), teacher(lq, parsing.flip(1)))  # the map still counts
+
+
+def test_concatenation_without_a_prior_is_the_convolution_alone():
+    assert all(type(block) is ConcatFusionBlock for block in _student(fusion='concat').enc_fusions)
+    assert _student(fusion='concat').enc_fusions[0].conv.weight.shape == (4, 4, 3, 3)
+
+
+def test_without_feature_fusion_the_decoder_sees_the_neck_alone():
+    student = _student(feature_fusion=False)
+    _, features = student.forward_features(_faces(4))
+    x = features['neck']
+    for up, blocks in zip(student.ups, student.dec_blocks, strict=True):
+        x = blocks(up(x))
+    torch.testing.assert_close(features['dec1'], x)
+
+
+@pytest.mark.parametrize('make', [_student, _teacher])
+def test_an_unknown_fusion_is_refused(make):
+    with pytest.raises(ValueError, match="fusion must be one of attention, .*, concat, found 'concatenation'"):
+        make(fusion='concatenation')
 
 
 # refused inputs
@@ -237,68 +303,6 @@ def test_teacher_depends_on_the_map_and_where_it_changes():
     first, second = teacher(lq, parsing), teacher(lq, other)
     assert torch.equal(first[0], second[0])
     assert not torch.allclose(first[1], second[1])
-
-
-def test_student_fusion_block_is_the_teachers_without_the_prior_branch():
-    teacher_block, student_block = ParsingMapFusionBlock(4, NUM_CLASSES), FusionBlock(4)
-    shared = {name: value for name, value in teacher_block.state_dict().items()
-              if not name.startswith(('embed.', 'mix.'))}
-    student_block.load_state_dict(shared)  # strict: nothing lacks, nothing is left over
-    with torch.no_grad():  # mix = the feature alone
-        teacher_block.mix.bias.zero_()
-        teacher_block.mix.weight.copy_(torch.eye(4, 8)[:, :, None, None])
-    x = torch.randn(2, 4, 6, 6)
-    torch.testing.assert_close(teacher_block(x, torch.rand(2, NUM_CLASSES, 6, 6)), student_block(x))
-
-
-def test_parsing_map_fusion_block_against_the_long_way():
-    torch.manual_seed(0)
-    block = ParsingMapFusionBlock(4, NUM_CLASSES)
-    x, prior = torch.randn(2, 4, 6, 8), torch.rand(2, NUM_CLASSES, 6, 8)
-    first, _, second = block.embed
-    embedded = F.conv2d(F.conv2d(prior, first.weight, first.bias, padding=1).relu(), second.weight, second.bias,
-                        padding=1)
-    mixed = F.conv2d(torch.cat([x, embedded], 1), block.mix.weight, block.mix.bias)
-    first, _, second = block.refine
-    refined = F.conv2d(F.conv2d(mixed, first.weight, first.bias, padding=1).relu(), second.weight, second.bias,
-                       padding=1)
-    squeeze, _, expand = block.attention[0].bottleneck
-    logits = 0
-    for pooled in (refined.mean((2, 3)), refined.flatten(2).max(2).values):
-        hidden = (pooled @ squeeze.weight[:, :, 0, 0].T + squeeze.bias).relu()
-        logits = logits + hidden @ expand.weight[:, :, 0, 0].T + expand.bias
-    by_channel = refined * logits.sigmoid()[:, :, None, None]
-    summary = torch.stack([by_channel.mean(1), by_channel.max(1).values], 1)
-    by_pixel = by_channel * F.conv2d(summary, block.attention[1].conv.weight, block.attention[1].conv.bias,
-                                     padding=3).sigmoid()
-    torch.testing.assert_close(block(x, prior), x + by_pixel)
-
-
-def test_spatial_attention_has_one_gate_a_pixel_whatever_the_channel():
-    torch.manual_seed(0)
-    x = torch.rand(2, 4, 9, 5) + 0.1
-    gate = SpatialAttention()(x) / x
-    torch.testing.assert_close(gate, gate[:, :1].expand_as(gate))
-    assert 0 < gate.min() < gate.max() < 1
-
-
-def _resized(source: torch.Tensor, size: torch.Size) -> torch.Tensor:
-    while source.shape[-1] < size[1]:
-        source = F.interpolate(source, scale_factor=2, mode='bilinear', align_corners=False)
-    side = source.shape[-1] // size[1]
-    return source.reshape(*source.shape[:2], size[0], side, size[1], side).mean((3, 5))
-
-
-@pytest.mark.parametrize('level', [0, 1, 2, 3])
-def test_feature_fusion_block_is_resize_all_concatenate_and_one_convolution(level):
-    torch.manual_seed(level)
-    block = FeatureFusionBlock(4, 4)
-    sources = [torch.randn(2, 4, 16 // 2**k, 24 // 2**k) for k in range(4)]
-    x = torch.randn(2, 4, 16 // 2**level, 24 // 2**level)
-    stacked = torch.cat([x, *(_resized(source, x.shape[-2:]) for source in sources)], 1)
-    weight = torch.cat([block.merge_x.weight, *(merge.weight for merge in block.merge_sources)], 1)
-    merged = F.conv2d(stacked, weight, block.merge_x.bias)
-    torch.testing.assert_close(block(x, sources), x + block.attention(merged), atol=1e-5, rtol=1e-5)
 
 
 def test_decoder_fusions_see_the_head_and_every_encoder_feature():

@@ -104,8 +104,8 @@ def test_without_maps_a_sample_has_no_parsing(tmp_path):
 
 def test_an_empty_option_is_an_absent_one(tmp_path):
     write_faces(tmp_path)
-    empty = dict.fromkeys(['dataroot_lq', 'parsing_scheme', 'meta_info_file', 'split_file', 'exclude_file',
-                           'crop_range', 'val_crop', 'io_backend'])
+    empty = dict.fromkeys(['dataroot_lq', 'parsing_scheme', 'convert_parsing_to', 'meta_info_file', 'split_file',
+                           'exclude_file', 'crop_range', 'val_crop', 'io_backend'])
     assert equal(dataset_of(tmp_path, **empty)[0], dataset_of(tmp_path)[0])
 
 
@@ -302,6 +302,35 @@ def test_left_and_right_are_those_of_the_scheme(tmp_path):
     straight = tuple(np.arange(11).repeat(3)[:32])
     swapped = {2: 3, 3: 2, 4: 5, 5: 4}
     assert rows == {straight, tuple(swapped.get(c, c) for c in reversed(straight))}
+
+
+# celebamask_hq -> helen; a class that Helen lacks is skin (glasses) or background
+TO_HELEN = (0, 1, 6, 1, 4, 5, 2, 3, 0, 0, 8, 7, 9, 10, 0, 0, 0, 0, 0)
+
+
+def test_maps_are_converted_to_the_scheme_asked_for(tmp_path):
+    labels = stored(write_faces(tmp_path) / 'parsing' / '2.png')
+    assert set(np.unique(labels)) == {*range(19), 255}
+    parsing = dataset_of(tmp_path, parsing_scheme='celebamask_hq', convert_parsing_to='helen')[2]['parsing']
+    assert parsing.dtype == torch.uint8
+    assert np.array_equal(parsing, np.vectorize({**dict(enumerate(TO_HELEN)), 255: 255}.get)(labels))
+
+
+def test_converted_maps_are_mirrored_as_others_are(tmp_path):
+    write_faces(tmp_path, count=1)
+    save(tmp_path / 'parsing' / '0.png', np.tile(np.arange(32, dtype=np.uint8) % 19, (32, 1)))
+    dataset = dataset_of(tmp_path, use_hflip=True, convert_parsing_to='helen')
+    rows = {tuple(dataset[SampleIndex(0, 0, draw)]['parsing'][0].tolist()) for draw in range(20)}
+    straight = tuple(TO_HELEN[x % 19] for x in range(32))
+    swapped = {2: 3, 3: 2, 4: 5, 5: 4}  # Helen's brows and eyes
+    assert rows == {straight, tuple(swapped.get(c, c) for c in reversed(straight))}
+
+
+def test_an_index_out_of_the_stored_scheme_is_named_however_it_is_converted(tmp_path, usage_error):
+    write_faces(tmp_path, count=1)
+    save(tmp_path / 'parsing' / '0.png', np.full((32, 32), 11, dtype=np.uint8))
+    with usage_error(tmp_path / 'parsing' / '0.png', 'class index 11', 'helen', 'parsing_scheme'):
+        dataset_of(tmp_path, parsing_scheme='helen', convert_parsing_to='celebamask_hq')[0]
 
 
 def test_nothing_is_flipped_unless_asked_for(tmp_path):
@@ -586,6 +615,7 @@ def test_a_crop_larger_than_the_image_is_named(tmp_path, phase, crop, usage_erro
     ({'crop_range': 16}, ['crop_range', '16']),
     ({'parsing_scheme': 'celebamask'}, ['celebamask', "did you mean 'celebamask_hq'"]),
     ({'parsing_scheme': 19}, ['parsing scheme', '19', 'helen']),
+    ({'convert_parsing_to': 'hellen'}, ["'hellen'", "did you mean 'helen'"]),
     ({'meta_info_file': 'a.txt', 'split_file': 'b.txt'}, ['meta_info_file', 'split_file', 'not both']),
     ({'io_backend': {'type': 'lmdb'}}, ['io_backend', 'lmdb', 'disk']),
     ({'dataroot_gt': None}, ['dataroot_gt', 'missing']),

@@ -43,6 +43,13 @@ def test_without_a_scheme_it_is_celebamask_hq(teacher, usage_error, scheme):
     check_maps(PKDNTeacher(num_classes=19, **TINY), {'train': {'dataroot_parsing': 'maps', **scheme}})
 
 
+def test_what_counts_is_the_scheme_that_the_maps_are_converted_to(teacher, usage_error):
+    converted = {'dataroot_parsing': 'maps', 'parsing_scheme': 'celebamask_hq', 'convert_parsing_to': 'helen'}
+    check_maps(teacher, {'train': converted})
+    with usage_error('num_classes 11', 'datasets.train', 'face_parsing with 19'):
+        check_maps(teacher, {'train': {**converted, 'convert_parsing_to': 'face_parsing'}})
+
+
 def test_an_unknown_scheme_is_refused(teacher, usage_error):
     with usage_error("'hellen'", "'helen'"):
         check_maps(teacher, {'train': {'dataroot_parsing': 'maps', 'parsing_scheme': 'hellen'}})
