@@ -4,24 +4,36 @@ from pathlib import Path
 
 import pytest
 import torch
-from basicsr.archs import build_network
 from basicsr.losses import build_loss
 from basicsr.utils.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 
 from pkdn_basicsr.host.component_check import check_components
 from pkdn_basicsr.host.options import read_option_file
-from pkdn_basicsr.models.prior import takes_parsing
 from pkdn_basicsr.models.scheduled_loss import ScheduledLoss
+from pkdn_basicsr.report.complexity import count_parameters
+from pkdn_basicsr.report.network import build_untrained
+from pkdn_basicsr.report.network_table import face_inputs
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / 'options').rglob('*.yml'))
 NETWORK_FILES = [file for file in FILES if 'network_g' in read_option_file(str(file))]
 STUDENTS = [file for file in FILES if 'network_t' in read_option_file(str(file))]
 PARSERS = {'face_parser', 'fish_parsing_net'}  # their networks do not enlarge
+PARAMETERS = {  # that receive a gradient; published, or counted in what the authors released
+    'bicubic': 0, 'srcnn': 20_099, 'vdsr': 668_227, 'edsr_m': 1_665_283, 'edsr_l': 45_450_243, 'rcan': 15_740_067,
+    'swinir': 12_047_911, 'swinir_light': 1_007_532, 'fsrnet': 3_263_691, 'dic': 21_803_849, 'sparnet': 10_518_867,
+    'sparnet_light': 5_242_211, 'sisn': 8_304_475, 'kdfsrnet_student': 5_203_995, 'kdfsrnet_teacher': 2_526_027,
+    'sfmnet': 8_545_942, 'ctcnet': 22_407_699, 'fishfsrnet': 8_177_331, 'fish_parsing_net': 594_371}
 
 
 def short(file):
     return str(file.relative_to(ROOT / 'options'))
+
+
+def build(network_opt):
+    """Without memory, except for SwinIR, whose constructor reads values."""
+    with torch.device('cpu' if network_opt['type'] == 'SwinIR' else 'meta'):
+        return build_untrained(network_opt).to('meta').eval()
 
 
 def test_option_files_were_found():
@@ -49,18 +61,34 @@ def test_networks_build_and_reach_gt_size(file):
     opt = read_option_file(str(file))
     check_components(opt)
     assert opt['model_type'] in MODEL_REGISTRY
-    sizes = {dataset['gt_size'] for dataset in opt['datasets'].values()}
-    with torch.device('meta'):
-        for key in ('network_g', 'network_t'):
-            if key not in opt:
-                continue
-            network_opt = {name: value for name, value in opt[key].items() if name != 'parsing_net'}  # a trained file
-            net = build_network(network_opt).eval()
-            for size in sizes:
-                inputs = [torch.zeros(1, 3, size // opt['scale'], size // opt['scale'])]
-                if takes_parsing(net):
-                    inputs.append(torch.zeros(1, network_opt['num_classes'], size, size))
-                assert net(*inputs).shape == (1, 3, size, size)
+    for key in ('network_g', 'network_t'):
+        if key in opt:
+            net = build(opt[key])
+            for dataset in opt['datasets'].values():
+                inputs = face_inputs(net, {**opt, 'datasets': {'this': dataset}}, device='meta')
+                assert net(*inputs).shape == (1, 3, dataset['gt_size'], dataset['gt_size'])
+
+
+@pytest.mark.parametrize('file', [file for file in FILES if file.parent.name == 'baselines'], ids=short)
+def test_baselines_have_their_number_of_parameters(file):
+    assert count_parameters(build(read_option_file(str(file))['network_g'])) == PARAMETERS[file.stem]
+
+
+@pytest.mark.parametrize('file', [file for file in FILES if file.stem in set(PARAMETERS) - {'bicubic'}], ids=short)
+def test_baselines_are_trained_as_pkdn_is(file):
+    theirs, ours = (shared_settings(read_option_file(str(path))) for path in (file, ROOT / 'options/pkdn_student.yml'))
+    if file.stem == 'fish_parsing_net':  # its result is no face
+        del ours['val'], ours['datasets']['val']
+    assert theirs == ours
+
+
+def shared_settings(opt):
+    for dataset in opt['datasets'].values():
+        for key in ('dataroot_parsing', 'parsing_scheme'):
+            dataset.pop(key, None)
+    train = {key: opt['train'][key] for key in ('ema_decay', 'scheduler', 'total_iter', 'warmup_iter')}
+    return {'train': train, **{key: opt[key] for key in ('scale', 'manual_seed', 'datasets', 'logger', 'val')
+                               if key in opt}}
 
 
 @pytest.mark.parametrize('file', NETWORK_FILES, ids=short)
@@ -68,7 +96,7 @@ def test_losses_and_schedules_build(file):
     train_opt = read_option_file(str(file)).get('train', {})
     for key in ('feature_opt', 'soft_opt'):
         scheduled = ScheduledLoss.from_options(train_opt, key)
-        assert scheduled is None or scheduled.schedule.end_iter <= train_opt['total_iter']
+        assert scheduled is None or (scheduled.schedule.end_iter or 0) <= train_opt['total_iter']
     if train_opt:
         losses = [loss for key in ('pixel_opt', 'parsing_opt') if (loss := train_opt.get(key))]
         for wished in (train_opt.get('output_losses') or {}).values():
@@ -83,9 +111,10 @@ def test_losses_and_schedules_build(file):
 @pytest.mark.parametrize('file', STUDENTS, ids=short)
 def test_the_students_teacher_is_what_its_option_file_trains(file):
     student = read_option_file(str(file))
-    teacher = read_option_file(str(file.with_name(file.name.replace('student', 'teacher'))))
+    path = student['path']['pretrain_network_t']
+    teacher, = (opt for opt in map(read_option_file, map(str, NETWORK_FILES))
+                if path == f'experiments/{opt["name"]}/models/net_g_latest.pth')
     assert student['network_t'] == teacher['network_g']
-    assert student['path']['pretrain_network_t'] == f'experiments/{teacher["name"]}/models/net_g_latest.pth'
     assert student['scale'] == teacher['scale']
 
 

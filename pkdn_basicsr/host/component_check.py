@@ -6,6 +6,7 @@ import inspect
 from basicsr.utils.registry import ARCH_REGISTRY, LOSS_REGISTRY, Registry
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.network_limits import check_factor
 
 _TAKEN_OUT_BY_THE_MODEL = {'feature_opt': ('levels', 'schedule'), 'soft_opt': ('schedule',)}
 
@@ -19,6 +20,7 @@ def check_components(opt: dict) -> None:
     for key, component in opt.items():
         if key.startswith('network_'):
             _check(key, component, ARCH_REGISTRY)
+            check_factor(key, component)
             _check_scale(key, component, opt)
     for key, component in (opt.get('train') or {}).items():
         if key.endswith('_opt') and isinstance(component, dict) and 'type' in component:
@@ -29,10 +31,11 @@ def _check_scale(key: str, component: dict, opt: dict) -> None:
     if key not in ('network_g', 'network_t') or 'scale' not in opt:
         return
     parameters = _parameters(ARCH_REGISTRY.get(component['type'])) or {}
-    if 'scale' in parameters:
-        scale = component.get('scale', parameters['scale'].default)
-        if scale != opt['scale']:
-            raise UsageError(f"{key}.scale is {scale}, but scale is {opt['scale']}; make them equal")
+    for name in ('scale', 'upscale'):  # ours, and BasicSR's for the same
+        if name in parameters or name in component:
+            scale = component[name] if name in component else parameters[name].default
+            if scale != opt['scale']:
+                raise UsageError(f"{key}.{name} is {scale}, but scale is {opt['scale']}; make them equal")
 
 
 def _check(where: str, component: dict, registry: Registry, extra_keys: tuple[str, ...] = ()) -> None:

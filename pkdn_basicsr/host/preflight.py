@@ -6,12 +6,14 @@ here may use BasicSR's logger: its first use decides on the log file, and that i
 
 import copy
 import difflib
+import inspect
 import os
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY, DATASET_REGISTRY, MODEL_REGISTRY, Registry
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.network_limits import check_windows
 
 _NEEDED = ('name', 'model_type', 'num_gpu', 'datasets', 'network_g', 'path')
 _NEEDED_IN_TRAINING = ('scale', 'train', 'logger')
@@ -64,6 +66,7 @@ def check_run(opt: dict) -> None:
     _ask(_registered(MODEL_REGISTRY, opt['model_type'], 'model_type'), opt)
     for key in ('network_g', 'network_t'):
         if key in opt:
+            check_windows(opt, key)
             _check_network(opt, key)
     _check_checkpoints(opt)
 
@@ -102,7 +105,7 @@ def _check_network(opt: dict, key: str) -> None:
             net = cls(**network_opt).eval()  # BatchNorm of a pooled face takes no batch of one in training
             for size in sizes if 'scale' in opt else ():
                 inputs = [torch.zeros(1, 3, size // opt['scale'], size // opt['scale'])]
-                if hasattr(net, 'num_classes'):
+                if 'parsing' in inspect.signature(net.forward).parameters:
                     inputs.append(torch.zeros(1, net.num_classes, size, size))
                 net(*inputs)
     except ValueError as error:

@@ -3,11 +3,22 @@ import copy
 import pytest
 import tiny
 import torch
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import nn
 
 from pkdn_basicsr.host.preflight import check_frame, check_run
 
 NETWORK = {'type': 'PKDNStudent', 'scale': 4, 'num_feat': 4, 'num_enc_blocks': [1], 'num_neck_blocks': 1,
            'num_dec_blocks': [1]}
+
+
+@ARCH_REGISTRY.register()
+class OutlineParser(nn.Conv2d):
+    __module__ = 'pkdn_basicsr.archs'  # only networks of ours are run before the run
+
+    def __init__(self, num_classes):
+        super().__init__(3, num_classes, 3)
+        self.num_classes = num_classes
 
 
 @pytest.fixture
@@ -59,12 +70,20 @@ def test_a_section_that_is_none_is_named(run_options, change, words, usage_error
     ({'network_g': {**NETWORK, 'num_dec_blocks': [1, 1]}}, ['network_g', 'same length']),
     ({'network_g': {**NETWORK, 'num_enc_blocks': [1] * 6, 'num_dec_blocks': [1] * 6}},
      ['network_g', 'multiples of 64', '8x8']),
+    ({'network_g': {'type': 'SPARNet', 'scale': 4}}, ['network_g: SPARNet', 'multiples of 8 and at least 64', '32x32']),
+    ({'network_g': {'type': 'CTCNet', 'scale': 4}}, ['network_g: CTCNet', 'at least', '32x32']),
+    ({'network_g': {'type': 'SwinIR', 'upscale': 4, 'window_size': 5, 'img_size': 10}}, ['network_g: SwinIR', '5x5']),
     ({'path': {'pretrain_network_g': 'nowhere.pth'}}, ['path.pretrain_network_g: no such file', 'nowhere.pth']),
     ({'model_type': 'DistillationModel'}, ['give network_t and path.pretrain_network_t']),
 ])
 def test_what_would_end_the_run_later_is_named_now(run_options, change, words, usage_error):
     with usage_error(*words):
         check_run({**run_options, **change})
+
+
+def test_a_network_is_given_a_map_only_if_it_takes_one(run_options):
+    assert check_run({**run_options, 'network_g': {'type': 'OutlineParser', 'num_classes': 2}}) is None
+    assert check_run({**run_options, 'network_t': {**NETWORK, 'type': 'PKDNTeacher', 'num_classes': 2}}) is None
 
 
 def test_a_data_set_that_cannot_be_built_is_named(run_options, usage_error):

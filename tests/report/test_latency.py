@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from pkdn_basicsr.report import latency
-from pkdn_basicsr.report.latency import NetworkCost, format_costs, measure_latency, measure_networks, median_latency
+from pkdn_basicsr.report.latency import measure_latency, median_latency, network_latency
 
 
 class _Clock:
@@ -64,29 +64,14 @@ def test_median():
     assert median_latency({'a': [1.0, 9.0, 2.0], 'b': [4.0, 2.0]}) == {'a': 2.0, 'b': 3.0}
 
 
-def test_networks():
-    shapes = []
-    nets = {'conv': nn.Conv2d(3, 4, 3, padding=1), 'dropout': nn.Sequential(nn.Conv2d(3, 3, 1), nn.Dropout())}
-    for net in nets.values():
-        net.register_forward_hook(lambda module, inputs, output: shapes.append((inputs[0].shape[0], module.training)))
-    conv, dropout = measure_networks(nets, batch_sizes=[1, 3], repeats=2, warmup=1, lq_size=(4, 6))
-    assert (conv.name, conv.parameters, conv.macs) == ('conv', 3 * 4 * 9 + 4, 3 * 4 * 9 * 24)
-    assert (dropout.name, dropout.parameters, dropout.macs) == ('dropout', 12, 9 * 24)
-    for cost in (conv, dropout):
-        assert list(cost.latency) == [1, 3]
-        assert all(seconds > 0 for seconds in cost.latency.values())
-    assert shapes[:12] == [(1, False)] * 6 + [(3, False)] * 6  # 2 networks, 1 + 2 rounds, for each batch size
-
-
-def test_table():
-    costs = [
-        NetworkCost('Big', 5_204_000, 13_700_000_000, {1: 0.2, 8: 1.6}),
-        NetworkCost('Small', 40_000, 250_000_000, {1: 0.05, 8: 0.8}),
-    ]
-    header, big, small = format_costs(costs, references=['Big', 'NotMeasured']).splitlines()
-    assert header.split('  ')[0] == 'network'
-    assert header.count('/ Big') == 2
-    assert 'NotMeasured' not in header
-    assert big.split() == ['Big', '5.20', '13.70', '200.0', '1.00', '1600.0', '1.00']
-    assert small.split() == ['Small', '0.04', '0.25', '50.0', '0.25', '800.0', '0.50']
-    assert len(header) == len(big) == len(small)
+def test_networks_take_turns_on_their_inputs():
+    seen = []
+    nets = {'one': nn.Conv2d(3, 4, 3), 'two': nn.Bilinear(2, 2, 1)}
+    for name, net in nets.items():
+        net.register_forward_hook(lambda _, inputs, output, name=name: seen.append(
+            (name, *(len(tensor) for tensor in inputs), torch.is_inference_mode_enabled())))
+    inputs = {'one': [torch.rand(5, 3, 4, 4)], 'two': [torch.rand(6, 2), torch.rand(6, 2)]}
+    seconds = network_latency(nets, inputs, repeats=1, warmup=1)
+    assert seen == [('one', 5, True), ('two', 6, 6, True)] * 2
+    assert list(seconds) == ['one', 'two']
+    assert min(seconds.values()) > 0
