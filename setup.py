@@ -11,7 +11,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',  # BasicSR 1.4.2 cannot be built by newer ones
     packages=find_packages(include=['pkdn_basicsr', 'pkdn_basicsr.*']),
-    package_data={'pkdn_basicsr': ['py.typed']},
+    package_data={'pkdn_basicsr': ['py.typed', 'weights/*.safetensors', 'weights/README.md']},
     install_requires=[
         'torch>=2.4',
         'torchvision>=0.19',
@@ -23,12 +23,16 @@ setup(
         'opencv-python',  # as basicsr and mmengine ask for; the headless wheel would share cv2/ with it
         'pillow>=10',
         'pyyaml',
+        'safetensors',
         'scikit-image',
-        'scipy<2',  # basicsr imports scipy.ndimage.filters, which SciPy 2 removes
+        'scipy>=1.10,<2',  # for gaussian_filter(radius=); basicsr imports scipy.ndimage.filters, which SciPy 2 removes
         'tqdm',
     ],
     extras_require={
-        'test': ['hypothesis', 'pytest', 'pytest-cov', 'ruff'],
+        # identity similarity, parsers in ONNX; wavelet VIF
+        'metrics': ['onnxruntime', 'pyrtools>=1.0.7'],
+        # sewar and onnx are for oracles and for small networks made by tests
+        'test': ['hypothesis', 'onnx', 'onnxruntime', 'pyrtools>=1.0.7', 'pytest', 'pytest-cov', 'ruff', 'sewar'],
     },
     entry_points={'console_scripts': ['basicsr = pkdn_basicsr.cli:main']},
     classifiers=[

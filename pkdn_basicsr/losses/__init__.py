@@ -11,6 +11,7 @@ from pkdn_basicsr.losses.distillation_loss import (
     feature_l2,
 )
 from pkdn_basicsr.losses.loss_schedule import LossSchedule
+from pkdn_basicsr.losses.parsing_loss import ParsingLoss
 from pkdn_basicsr.losses.spectrum_loss import AmplitudeLoss, PhaseLoss, amplitude_l1, phase_l1
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     'FeatureL1Loss',
     'FeatureL2Loss',
     'LossSchedule',
+    'ParsingLoss',
     'PhaseLoss',
     'affinity',
     'amplitude_l1',

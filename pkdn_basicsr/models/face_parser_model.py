@@ -1,0 +1,94 @@
+"""Training and validation of a face parser."""
+
+import math
+
+import numpy as np
+import torch
+from basicsr.utils import get_root_logger
+from basicsr.utils.registry import MODEL_REGISTRY
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from pkdn_basicsr.data.dataset_options import sample_scheme
+from pkdn_basicsr.data.parsing_labels import ParsingScheme
+from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.metrics.confusion import class_iou, confusion_matrix, mean_iou
+from pkdn_basicsr.models.loss_dict_model import LossDictModel
+from pkdn_basicsr.models.prior import check_maps
+
+
+@MODEL_REGISTRY.register()
+class FaceParserModel(LossDictModel):
+    """`SRModel` for a network of faces to class scores: `network_g` sees `gt` and learns `parsing`; `lq` is not used.
+
+    `train.pixel_opt` is the loss of scores and map, such as `ParsingLoss`. Validation counts one confusion matrix over
+    all faces of a set and reports the mean and every class's intersection over union; there are no other metrics and no
+    pictures.
+    """
+
+    def __init__(self, opt: dict) -> None:
+        super().__init__(opt)
+        check_maps(self.get_bare_model(self.net_g), opt['datasets'])
+        self.best_miou: dict[str, tuple[float, int | str]] = {}
+
+    def feed_data(self, data: dict) -> None:
+        """Move a batch of `gt` and `parsing` to the device, the map as one byte a pixel."""
+        if 'parsing' not in data:
+            raise UsageError('FaceParserModel needs the parsing map of every face: set dataroot_parsing in the data '
+                             "set's options")
+        self.gt = data['gt'].to(self.device, non_blocking=True)
+        self.parsing = data['parsing'].to(self.device, non_blocking=True)
+
+    def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
+        """Return the loss of the scores."""
+        self.output = self.net_g(self.gt)
+        return {'l_parsing': self.cri_pix(self.output, self.parsing)}
+
+    def test(self) -> None:
+        """Set `self.output` for the fed batch, with the averaged weights where there are some."""
+        net = getattr(self, 'net_g_ema', self.net_g)
+        was_training = net.training
+        net.eval()
+        with torch.no_grad():
+            self.output = net(self.gt)
+        net.train(was_training)
+
+    def dist_validation(self, dataloader: DataLoader, current_iter: int | str, tb_logger, save_img: bool) -> None:
+        """Validate on the first process."""
+        if self.opt['rank'] == 0:
+            self.nondist_validation(dataloader, current_iter, tb_logger, save_img)
+
+    def nondist_validation(self, dataloader: DataLoader, current_iter: int | str, tb_logger, save_img: bool) -> None:
+        """Set `self.metric_results` (`miou`, `iou_<class>` of the classes in the truth) and log them."""
+        if self.is_train:
+            current_iter = min(current_iter, int(self.opt['train']['total_iter']))  # the host counts one too far
+        scheme = sample_scheme(dataloader.dataset.opt)
+        confusion = self._count(dataloader, scheme.num_classes)
+        self.metric_results = _results(confusion, scheme)
+        self._report(dataloader.dataset.opt['name'], current_iter, tb_logger)
+
+    def _count(self, dataloader: DataLoader, num_classes: int) -> np.ndarray:
+        confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
+        for data in dataloader:
+            self.feed_data(data)
+            self.test()
+            confusion += confusion_matrix(data['parsing'].numpy(), self.output.argmax(1).cpu().numpy(), num_classes)
+        return confusion
+
+    def _report(self, dataset_name: str, current_iter: int | str, tb_logger) -> None:
+        best, best_iter = self.best_miou.get(dataset_name, (-math.inf, None))
+        if self.metric_results['miou'] >= best:
+            best, best_iter = self.metric_results['miou'], current_iter
+            self.best_miou[dataset_name] = best, best_iter
+        lines = [f'{metric}: {value:.4f}' for metric, value in self.metric_results.items()]
+        lines[0] += f'\tBest: {best:.4f} @ {best_iter} iter'
+        get_root_logger().info('\n\t # '.join([f'Validation {dataset_name}', *lines]))
+        if tb_logger:
+            for metric, value in self.metric_results.items():
+                tb_logger.add_scalar(f'metrics/{dataset_name}/{metric}', value, current_iter)
+
+
+def _results(confusion: np.ndarray, scheme: ParsingScheme) -> dict[str, float]:
+    per_class = zip(scheme.classes, class_iou(confusion), strict=True)
+    return {'miou': mean_iou(confusion),
+            **{f'iou_{name}': float(iou) for name, iou in per_class if not math.isnan(iou)}}

@@ -1,0 +1,86 @@
+"""Face parsers from files: the shipped one, one's own, or anybody's as ONNX."""
+
+import os
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from pkdn_basicsr.archs.face_parser_arch import FaceParser
+from pkdn_basicsr.data.parsing_labels import ParsingScheme, get_scheme
+from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.weights.onnx_parser import OnnxParser
+
+SHIPPED_FACE_PARSER = Path(__file__).with_name('face_parser-ba24c33a.safetensors')
+"""Trained by options/face_parser.yml; the name ends with the first digits of its SHA-256."""
+
+
+def load_face_parser(path: str | None = None, scheme: str | None = None, normalization: str = 'unit') \
+        -> tuple[nn.Module, ParsingScheme]:
+    """Load a network of faces to class scores, for `predict_parsing`.
+
+    Args:
+        path: `.safetensors` as shipped here, `.pth` as `basicsr train -opt options/face_parser.yml` leaves it (the
+            averaged weights are taken), or `.onnx` (see `OnnxParser`). Default: the shipped parser.
+        scheme: Class scheme of the network's scores. A `.safetensors` file knows its own; that of a `.pth` file is
+            celebamask_hq unless said; that of an `.onnx` file must be said.
+        normalization: Of an `.onnx` parser's input, see `OnnxParser`.
+
+    Returns:
+        The network, frozen, in eval mode and on the CPU: (B, 3, H, W), RGB in [0, 1] -> (B, K, h, w); and the scheme of
+        its K classes.
+
+    Raises:
+        UsageError: A missing or damaged file, weights of another network, or a scheme of another number of classes.
+    """
+    path = os.path.abspath(os.path.expanduser(path or SHIPPED_FACE_PARSER))
+    readers = {'.safetensors': _load_safetensors, '.pth': _load_checkpoint, '.onnx': _load_onnx}
+    reader = readers.get(os.path.splitext(path)[1].lower())
+    if reader is None:
+        raise UsageError(f'face parser: expected a file {", ".join(readers)}, found {path}')
+    if not os.path.isfile(path):
+        raise UsageError(f'face parser: no such file: {path}')
+    net, scheme = reader(path, scheme, normalization)
+    found = get_scheme(scheme)
+    if net.num_classes not in (found.num_classes, None):
+        raise UsageError(f'{path}: the face parser has {net.num_classes} classes, but the scheme {found.name} has '
+                         f'{found.num_classes}; name the scheme that it was trained with')
+    return net.eval().requires_grad_(False), found
+
+
+def _load_safetensors(path: str, scheme: str | None, normalization: str) -> tuple[FaceParser, str]:
+    try:
+        with safe_open(path, framework='pt') as file:
+            stored = (file.metadata() or {}).get('scheme')
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no mapping)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f'{path} is no safetensors file, or is damaged: {error}') from None
+    if stored is None or scheme not in (stored, None):
+        raise UsageError(f'{path}: expected the metadata scheme: {scheme or "..."} of a face parser, found {stored}')
+    return _rebuild(state, path), stored
+
+
+def _load_checkpoint(path: str, scheme: str | None, normalization: str) -> tuple[FaceParser, str]:
+    try:
+        saved = torch.load(path, map_location='cpu', weights_only=True)
+        state = saved['params_ema'] if 'params_ema' in saved else saved['params']
+    except (EOFError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError):
+        raise UsageError(f"{path} is not one of BasicSR's checkpoints (net_g_<iteration>.pth), or is damaged") from None
+    return _rebuild(state, path), scheme or 'celebamask_hq'
+
+
+def _load_onnx(path: str, scheme: str | None, normalization: str) -> tuple[OnnxParser, str]:
+    if scheme is None:
+        raise UsageError(f'{path}: an ONNX face parser does not say what its classes are; name their scheme, such as '
+                         'face_parsing for the BiSeNet of face-parsing.PyTorch')
+    return OnnxParser(path, normalization), scheme
+
+
+def _rebuild(state: dict[str, Tensor], path: str) -> FaceParser:
+    try:
+        return FaceParser.from_state_dict(state)
+    except (KeyError, RuntimeError, ValueError):
+        raise UsageError(f'{path}: these are not the weights of a FaceParser; give a file that '
+                         'options/face_parser.yml has trained') from None
