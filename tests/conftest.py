@@ -26,6 +26,12 @@ def shared_data():
     return folder
 
 
+@pytest.fixture(scope='session')
+def shared_weights(shared_data):
+    """Real detectors and embedders beside the real faces."""
+    return shared_data.with_name('weights')
+
+
 @pytest.fixture
 def usage_error():
     """`with usage_error(word, ...):` expects a UsageError of one line that has every word in it."""
