@@ -1,89 +1,61 @@
-"""`basicsr compare -opt FILE`: several networks on the same faces, as a table and a picture."""
+"""`basicsr compare`: several networks on the same faces, as tables and pictures."""
 
 import argparse
 from pathlib import Path
 
-import torch
-from basicsr.data import build_dataset
-from torch.utils.data import Subset
+from basicsr.utils.dist_util import get_dist_info, init_dist
 
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.host.metric_check import drop_missing_metrics
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
-from pkdn_basicsr.models.prior import check_maps
-from pkdn_basicsr.report.complexity import count_parameters
-from pkdn_basicsr.report.evaluate import evaluate
-from pkdn_basicsr.report.figures import save_face_grid
-from pkdn_basicsr.report.method import Method, MissingCheckpointError, load_method
-from pkdn_basicsr.report.table import comparison_table, per_image_csv
+from pkdn_basicsr.report.compare import compare, make_plan, write_tables
+from pkdn_basicsr.report.merge import merge
+from pkdn_basicsr.report.summary import read_summary
+from pkdn_basicsr.report.table import comparison_markdown
 
 
 def run(arguments: list[str]) -> int:
-    """Compare the `methods` of an option file on its `datasets.test`.
+    """Compare the `methods` of an option file on its test sets, or put earlier comparisons together.
 
-    Writes `table.md`, `per_image.csv` and `faces.png`, and prints the table.
+    Writes `table.md`, `table.tex`, `table.csv`, `per_image.csv`, `summary.json`, `cost.png` and, where networks run,
+    `faces.png`, and prints the table. With several test sets each has a folder of its own.
     """
     args = _parse(arguments)
+    if args.earlier:
+        _merge(args)
+        return 0
+    if args.launcher != 'none':
+        init_dist(args.launcher)
     import_plugins()
     opt = read_option_file(args.opt)
-    _check_frame(opt, args.opt)
-    metrics = opt['val']['metrics']
-    missing = drop_missing_metrics(metrics)
-    methods = _load_methods(opt, args.allow_missing)
-    reference = args.reference or methods[0].name
-    if reference not in [method.name for method in methods]:
-        raise UsageError(f"--reference: there is no method '{reference}'; the file has {', '.join(opt['methods'])}")
-    dataset_opt = opt['datasets']['test']
-    _check_maps(methods, dataset_opt)
-    faces = build_dataset({**dataset_opt, 'phase': 'test', 'scale': opt['scale']})
-    if args.limit:
-        faces = Subset(faces, range(min(args.limit, len(faces))))
-
-    evaluation = evaluate(methods, faces, metrics)
-    table = comparison_table(evaluation, {method.name: count_parameters(method.net) for method in methods},
-                             {method.name: method.uses_prior for method in methods}, reference, missing)
-    folder = args.output or Path('results') / opt['name']
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'table.md').write_text(table, encoding='utf-8')
-    (folder / 'per_image.csv').write_text(per_image_csv(evaluation), encoding='utf-8')
-    save_face_grid(folder / 'faces.png', methods, faces, evaluation, next(iter(metrics)))
-    print(f"\n{dataset_opt['name']}, {len(faces)} faces, x{opt['scale']}\n\n{table}\n"
-          f'Written to {folder.absolute()}: table.md, per_image.csv, faces.png')
+    plan = make_plan(opt, args.opt, args.reference, args.allow_missing)
+    folder = args.output or Path('results') / plan.name
+    for dataset_opt in plan.datasets:
+        own_folder = folder if len(plan.datasets) == 1 else folder / dataset_opt['name']
+        try:
+            comparison = compare(plan, dataset_opt, own_folder, args.limit)
+        except KeyboardInterrupt:
+            if get_dist_info()[0] == 0:
+                print(f'\ninterrupted; methods that were finished are kept in {own_folder.absolute()}; the same '
+                      'command goes on with the others')
+            return 130
+        if comparison is not None:
+            _say(comparison_markdown(comparison), own_folder)
     return 0
 
 
-def _check_frame(opt: dict, file: str) -> None:
-    for section, key in ((opt, 'name'), (opt, 'scale'), (opt, 'methods'), (opt.get('datasets') or {}, 'test'),
-                         (opt.get('val') or {}, 'metrics')):
-        if not section.get(key):
-            raise UsageError(f'{file}: found no {key}; a comparison needs name, scale, methods, datasets.test and '
-                             'val.metrics')
+def _merge(args: argparse.Namespace) -> None:
+    comparison = merge({str(path): read_summary(path) for path in args.earlier}, args.reference)
+    folder = args.output or Path('results') / f'{comparison.name}_merged'
+    if folder.resolve() in [path.parent.resolve() for path in args.earlier]:
+        raise UsageError(f'-o: {folder.absolute()} holds one of the summaries that are read; name another folder')
+    write_tables(comparison, folder)
+    _say(comparison_markdown(comparison), folder)
 
 
-def _check_maps(methods: list[Method], dataset_opt: dict) -> None:
-    scheme = dataset_opt.get('parsing_scheme') or 'celebamask_hq'
-    for method in methods:
-        if method.uses_prior:
-            check_maps(method.net, {'test': dataset_opt})
-            if method.parsing_scheme not in (None, scheme):
-                raise UsageError(f"method '{method.name}' was trained with maps of the scheme {method.parsing_scheme}, "
-                                 f'datasets.test has {scheme}')
-
-
-def _load_methods(opt: dict, allow_missing: bool) -> list[Method]:
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    methods = []
-    for name, entry in opt['methods'].items():
-        try:
-            methods.append(load_method(name, entry, device))
-        except MissingCheckpointError as error:
-            if not allow_missing:
-                raise
-            print(f'left out: {error}')
-    if not methods:
-        raise UsageError('methods: no method is left')
-    return methods
+def _say(table: str, folder: Path) -> None:
+    files = ', '.join(sorted(path.name for path in folder.iterdir() if path.is_file()))
+    print(f'\n{table}\nWritten to {folder.absolute()}: {files}', flush=True)
 
 
 def _positive(text: str) -> int:
@@ -94,9 +66,14 @@ def _positive(text: str) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='basicsr compare', description=__doc__)
-    parser.add_argument('-opt', required=True, help='option file with datasets.test, val.metrics and methods')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('-opt', help='option file with methods, datasets.test and val.metrics')
+    source.add_argument('--from', nargs='+', type=Path, dest='earlier', metavar='SUMMARY',
+                        help='summary.json of earlier comparisons on the same faces: put them together, run nothing')
     parser.add_argument('-o', '--output', type=Path, help='result folder (default: results/<name>)')
     parser.add_argument('--limit', type=_positive, help='use the first N faces only')
-    parser.add_argument('--reference', help='method that the intervals are against (default: the first)')
+    parser.add_argument('--reference', help='method that differences are to (default: the first)')
     parser.add_argument('--allow-missing', action='store_true', help='leave out methods without a checkpoint')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none',
+                        help='share the faces among the processes that torchrun or Slurm has started')
     return parser.parse_args(arguments)

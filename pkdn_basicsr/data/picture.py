@@ -7,16 +7,20 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pkdn_basicsr.data.parsing_labels import IGNORE, ParsingScheme
 from pkdn_basicsr.errors import UsageError
 
-_PICTURE_MODES = {'RGB', 'RGBA', 'L', 'LA', 'P', 'CMYK'}
+_PICTURE_MODES = {'RGB', 'RGBA', 'P', 'CMYK'}
+_GREY_MODES = {'L', 'LA'}
 
 
 def read_picture(path: str) -> Image.Image:
-    """Read an 8-bit picture as RGB.
+    """Read an 8-bit colour picture as RGB.
 
     Raises:
-        UsageError: Missing, not a picture, truncated, or not 8 bits per channel.
+        UsageError: Missing, not a picture, truncated, grey, or not 8 bits per channel.
     """
     image = _load(path)
+    if image.mode in _GREY_MODES:  # three equal channels would count as a colour face in every mean
+        raise UsageError(f'{path}: expected a colour picture, found a grey one (PIL mode {image.mode}); leave it out, '
+                         'or convert it to RGB if it is meant to be among the others')
     if image.mode not in _PICTURE_MODES:
         raise UsageError(f'{path}: expected an 8-bit picture, found PIL mode {image.mode}; convert it to 8-bit RGB')
     return image.convert('RGB')

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import torch.distributed as dist
 from basicsr.utils.dist_util import get_dist_info
+from torch.utils.data import DataLoader, Dataset, Subset
 
 T = TypeVar('T')
 
@@ -13,6 +14,11 @@ def my_share(count: int) -> range:
     """Return the indices of this process, of `count`; the processes take turns, and every index belongs to one."""
     rank, processes = get_dist_info()
     return range(rank, count, processes)
+
+
+def load_my_share(dataset: Dataset, num_workers: int = 0) -> DataLoader:
+    """Return this process's share of a data set as batches of one."""
+    return DataLoader(Subset(dataset, my_share(len(dataset))), num_workers=num_workers)
 
 
 def gather(mine: Sequence[T]) -> list[T] | None:
@@ -37,3 +43,12 @@ def gather(mine: Sequence[T]) -> list[T] | None:
     for start, share in enumerate(shares):
         whole[start::processes] = share
     return whole
+
+
+def from_first(value: T) -> T:
+    """Return what process 0 called this with; every process must call it."""
+    if get_dist_info()[1] == 1:
+        return value
+    values = [value]
+    dist.broadcast_object_list(values)
+    return values[0]

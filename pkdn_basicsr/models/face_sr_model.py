@@ -10,13 +10,13 @@ import numpy as np
 from basicsr.models.sr_model import SRModel
 from basicsr.utils import get_root_logger, imwrite, tensor2img
 from basicsr.utils.registry import MODEL_REGISTRY
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from pkdn_basicsr.data.pairing import name_of_sample
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import csv_text, write_whole
-from pkdn_basicsr.host.shards import gather, my_share
+from pkdn_basicsr.host.shards import gather, load_my_share, my_share
 from pkdn_basicsr.metrics.measure import DECIMALS, mean_known, measure
 from pkdn_basicsr.models.panel import draw_panel
 from pkdn_basicsr.models.validation_history import add_to_history, read_history
@@ -96,7 +96,7 @@ class FaceSRModel(SRModel):
 
     def _measure_share(self, dataloader: DataLoader, current_iter: int | str, save_img: bool) -> list[_Face]:
         dataset, share = dataloader.dataset, my_share(len(dataloader.dataset))
-        loader = DataLoader(Subset(dataset, share), num_workers=dataloader.num_workers)
+        loader = load_my_share(dataset, dataloader.num_workers)
         hidden = not self.opt['val'].get('pbar', False) or self.opt['rank'] != 0
         faces = []
         for index, sample in zip(share, tqdm(loader, unit='face', disable=hidden), strict=True):

@@ -1,26 +1,65 @@
-"""How certain the difference between two methods is."""
+"""How certain a mean, and the difference between two methods, is."""
+
+import warnings
 
 import numpy as np
 
-_CHUNK = 1000  # resamples at a time, so that memory does not grow with their number
+_CHUNK = 500  # resamples at a time, so that memory does not grow with their number
+
+
+def intervals(values: np.ndarray, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> np.ndarray:
+    """Return percentile bootstrap intervals of means over faces (Efron and Tibshirani 1993, chapter 13).
+
+    All columns see the same resampled faces. A face without a value (NaN) is left out of its column's means.
+
+    Args:
+        values: One row a face, one column a quantity, (N, M).
+        level: Share of the resampled means inside the interval.
+        resamples: How often N faces are drawn with replacement.
+        seed: The same seed gives the same intervals.
+
+    Returns:
+        Lower and upper end for each column, (M, 2); NaN for a column without values.
+
+    Raises:
+        ValueError: There is no face.
+    """
+    if values.ndim != 2 or not len(values):
+        raise ValueError(f'expected a table with a row for each face, found shape {values.shape}')
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.)
+    rng = np.random.default_rng(seed)
+    means = []
+    for start in range(0, resamples, _CHUNK):
+        draws = _count_draws(rng, len(values), min(_CHUNK, resamples - start))
+        with np.errstate(invalid='ignore'):  # 0 / 0 where no face that was drawn has a value
+            means.append(draws @ filled / (draws @ known))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', RuntimeWarning)  # numpy's words for a column without values
+        return np.nanquantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2], axis=0).T
+
+
+def _count_draws(rng: np.random.Generator, faces: int, resamples: int) -> np.ndarray:
+    """Return how often each face is drawn in each resample, (resamples, faces)."""
+    drawn = rng.integers(0, faces, (resamples, faces)) + faces * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * faces).reshape(resamples, faces).astype(np.float64)
 
 
 def paired_interval(values: np.ndarray, reference: np.ndarray, level: float = 0.95, resamples: int = 10_000,
                     seed: int = 0) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean difference (Efron and Tibshirani 1993, chapter 13).
+    """Return the interval of the mean of `values - reference`.
 
-    Paired: the faces are drawn with replacement, and both methods are taken on the same faces, so that what makes a
-    face hard for both cancels out.
+    Paired: both methods are taken on the same faces, so that what makes a face hard for both cancels out.
 
     Args:
         values: A metric of one method on every face, (N,).
         reference: The same of the method compared with, on the same faces, (N,).
-        level: Share of the resampled means inside the interval.
-        resamples: How often the faces are drawn.
-        seed: The same seed gives the same interval.
+        level: As for `intervals`, like what follows.
+        resamples: See there.
+        seed: See there.
 
     Returns:
-        Lower and upper end of the interval of mean(values - reference).
+        Lower and upper end; a face that one of them has no value for is left out.
 
     Raises:
         ValueError: Unequal numbers of faces, or none.
@@ -28,10 +67,5 @@ def paired_interval(values: np.ndarray, reference: np.ndarray, level: float = 0.
     if values.shape != reference.shape or values.ndim != 1 or not values.size:
         raise ValueError(f'expected two equally long lists of values, found shapes {values.shape} and '
                          f'{reference.shape}')
-    differences = values - reference
-    rng = np.random.default_rng(seed)
-    means = np.concatenate([
-        differences[rng.integers(0, differences.size, (min(_CHUNK, resamples - start), differences.size))].mean(1)
-        for start in range(0, resamples, _CHUNK)])
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = intervals((values - reference)[:, None], level, resamples, seed)[0]
     return float(low), float(high)

@@ -1,57 +1,46 @@
-"""Running methods over a test set."""
+"""Running a method over a test set."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
-from basicsr.metrics import calculate_metric
 from basicsr.utils import tensor2img
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from pkdn_basicsr.data.pairing import name_of_sample
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.shards import gather, load_my_share
+from pkdn_basicsr.metrics.measure import measure
+from pkdn_basicsr.report.faces import FaceSet
 from pkdn_basicsr.report.method import Method
 
-
-@dataclass
-class Evaluation:
-    """What came out for every face.
-
-    Attributes:
-        images: File names of the faces.
-        values: Method name -> metric name -> value of each face, in the order of `images`.
-    """
-
-    images: list[str]
-    values: dict[str, dict[str, np.ndarray]]
-
-    def means(self) -> dict[str, dict[str, float]]:
-        """Method name -> metric name -> mean over the faces."""
-        return {method: {metric: float(values.mean()) for metric, values in per_metric.items()}
-                for method, per_metric in self.values.items()}
+Values = dict[str, np.ndarray]
+"""Metric name -> value of each face, in the order of the test set; NaN where a face has none."""
 
 
-def evaluate(methods: Sequence[Method], faces: Dataset, metrics: Mapping[str, dict]) -> Evaluation:
-    """Compute every metric of every method on every face, each face read once.
+def evaluate(method: Method, faces: FaceSet, metrics: Mapping[str, dict], progress: tqdm) -> Values | None:
+    """Compute every metric of a method on every face.
+
+    Every process must call it, and takes its share of the faces.
 
     Args:
-        methods: The networks.
-        faces: Samples with `lq`, `gt`, `gt_path` and, for teachers, `parsing`.
+        method: The network.
+        faces: The test set.
         metrics: `val.metrics` of an option file: free name -> `{type, ...}`.
+        progress: Is moved on by one for each face of this process.
+
+    Returns:
+        The values in process 0, None in the others.
 
     Raises:
-        UsageError: There is no face.
+        UsageError: The results cannot be compared with the truth; the message names method, metric and face.
     """
-    if not len(faces):
-        raise UsageError('the test set is empty')
-    images: list[str] = []
-    values = {method.name: {metric: [] for metric in metrics} for method in methods}
-    for batch in tqdm(DataLoader(faces, batch_size=1), desc='faces', unit='face'):
-        images.append(batch['gt_path'][0])
-        truth = tensor2img([batch['gt']])
-        for method in methods:
-            result = {'img': method.super_resolve(batch), 'img2': truth}
-            for metric, opt in metrics.items():
-                values[method.name][metric].append(calculate_metric(result, opt))
-    return Evaluation(images, {method: {metric: np.array(column) for metric, column in per_metric.items()}
-                               for method, per_metric in values.items()})
+    mine = []
+    for sample in load_my_share(faces.samples):
+        result, truth = method.super_resolve(sample), tensor2img([sample['gt']])
+        try:
+            mine.append(measure(metrics, result, truth, name_of_sample(sample, faces.options)))
+        except UsageError as error:
+            raise UsageError(f"method '{method.name}': {error}") from None
+        progress.update()
+    values = gather(mine)
+    return values and {metric: np.array([face[metric] for face in values]) for metric in metrics}

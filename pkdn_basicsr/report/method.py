@@ -1,18 +1,24 @@
 """One network of a comparison, with its weights."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from basicsr.archs import build_network
-from basicsr.utils import tensor2img
+from basicsr.utils import img2tensor, tensor2img
 from numpy import ndarray
-from torch import nn
+from torch import Tensor, nn
 
+from pkdn_basicsr.archs.layers import BicubicUpsample
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.component_check import check_components
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import one_hot_prior, takes_parsing
+from pkdn_basicsr.report.maps import Batch, MapSource, map_source
+from pkdn_basicsr.report.network import build_untrained
+from pkdn_basicsr.report.provenance import FileRecord, record_file
+
+_ENTRY_KEYS = {'opt', 'checkpoint', 'maps'}
 
 
 @dataclass(frozen=True)
@@ -22,65 +28,136 @@ class Method:
     Attributes:
         name: What tables and figures call it.
         net: The network, in eval mode, with its weights.
-        uses_prior: It sees the true parsing map, so it is no fair rival of networks that see the face alone.
-        parsing_scheme: The scheme of the maps it was trained with, as far as its option file tells.
+        network_opt: `network_g` of its option file.
+        option_file: That file.
+        checkpoint: Its weights; None for a network that has none.
+        prior: Where its parsing maps come from; None for a network that sees the low-resolution face alone.
+        scheme: Class scheme of the maps it was trained with.
+        recipe: All that its results depend on, to know them again.
     """
 
     name: str
     net: nn.Module
-    uses_prior: bool
-    parsing_scheme: str | None = None
+    network_opt: Mapping
+    option_file: FileRecord
+    checkpoint: FileRecord | None
+    prior: MapSource | None
+    scheme: str
+    recipe: Mapping
+
+    @property
+    def sees_truth(self) -> bool:
+        """Whether it sees what is not there in use, so that it is no fair rival of networks that do not."""
+        return self.prior is not None and self.prior.from_truth
+
+    @property
+    def needs_maps(self) -> bool:
+        """Whether the data set must have maps."""
+        return self.sees_truth and 'predicted_from' not in (self.recipe['maps'] or {})
+
+    def inputs(self, batch: Batch) -> list[Tensor]:
+        """Return what the network is called with, on its device."""
+        device = next((parameter.device for parameter in self.net.parameters()), torch.device('cpu'))
+        inputs = [batch['lq'].to(device)]
+        if self.prior:
+            inputs.append(one_hot_prior({'parsing': self.prior.maps(batch)}, self.net, device))
+        return inputs
 
     @torch.no_grad()
-    def super_resolve(self, batch: dict) -> ndarray:
+    def super_resolve(self, batch: Batch) -> ndarray:
         """Run the network on a batch of one.
 
         Args:
-            batch: `lq` (1, 3, h, w) and, for a teacher, `parsing` (1, H, W).
+            batch: `lq` (1, 3, h, w), `gt` (1, 3, H, W) and, where the data set has maps, `parsing` (1, H, W).
 
         Returns:
             uint8 (H, W, 3), BGR, as BasicSR's metrics take it.
+
+        Raises:
+            UsageError: The network cannot take a face of this size.
         """
-        device = next((parameter.device for parameter in self.net.parameters()), torch.device('cpu'))
-        inputs = [batch['lq'].to(device)]
-        if self.uses_prior:
-            inputs.append(one_hot_prior(batch, self.net, device))
-        return tensor2img([self.net(*inputs)])
-
-
-def load_method(name: str, entry: str | dict, device: torch.device) -> Method:
-    """Build the network of a `methods:` entry and load its weights.
-
-    Args:
-        name: The entry's key.
-        entry: Path of an option file, or `{opt: PATH, checkpoint: PATH}`.
-        device: Where the network shall lie.
-
-    Raises:
-        UsageError: No such option file, an unknown network or key, or weights of another network.
-        MissingCheckpointError: No checkpoint.
-    """
-    entry = {'opt': entry} if isinstance(entry, str) else dict(entry or {})
-    if 'opt' not in entry or set(entry) - {'opt', 'checkpoint'}:
-        raise UsageError(f"method '{name}': expected the path of an option file or {{opt: PATH, checkpoint: PATH}}, "
-                         f'found {entry}')
-    opt = read_option_file(entry['opt'])
-    if 'network_g' not in opt:
-        raise UsageError(f"method '{name}': {entry['opt']} has no network_g")
-    check_components({'network_g': opt['network_g']})
-    net = build_network(opt['network_g'])
-    if any(True for _ in net.parameters()):
-        _load_weights(name, net, entry.get('checkpoint') or _checkpoint_path(opt), opt)
-    schemes = [dataset_opt.get('parsing_scheme') for dataset_opt in (opt.get('datasets') or {}).values()]
-    return Method(name, net.to(device).eval(), takes_parsing(net), next(filter(None, schemes), None))
+        try:
+            return tensor2img([self.net(*self.inputs(batch))])
+        except (AssertionError, RuntimeError, ValueError) as error:  # sizes that a network cannot take
+            height, width = batch['lq'].shape[-2:]
+            raise UsageError(f"method '{self.name}': {type(self.net).__name__} cannot take a face of {width}x{height}: "
+                             f'{" ".join(str(error).split())[:300]}') from error
 
 
 class MissingCheckpointError(UsageError):
     """A method of a comparison has not been trained yet."""
 
 
+def load_method(name: str, entry: str | dict, device: torch.device, earlier: Mapping[str, Method]) -> Method:
+    """Build the network of a `methods:` entry and load its weights.
+
+    Args:
+        name: The entry's key.
+        entry: Path of an option file, or `{opt: PATH, checkpoint: PATH, maps: ...}` (see `map_source` for the maps).
+        device: Where the network shall lie.
+        earlier: The methods above, whose results its maps may be predicted from.
+
+    Raises:
+        UsageError: No such option file, an unknown network or key, weights of another network, or maps for a network
+            that takes none.
+        MissingCheckpointError: No checkpoint.
+    """
+    entry = {'opt': entry} if isinstance(entry, str) else dict(entry or {})
+    if 'opt' not in entry or set(entry) - _ENTRY_KEYS:
+        raise UsageError(f"method '{name}': expected the path of an option file or {{opt: PATH, checkpoint: PATH, "
+                         f'maps: ...}}, found {entry}')
+    opt = read_option_file(entry['opt'])
+    if 'network_g' not in opt:
+        raise UsageError(f"method '{name}': {entry['opt']} has no network_g")
+    check_components({'network_g': opt['network_g']})
+    recipe = {'network': dict(opt['network_g']), 'checkpoint': None, 'maps': entry.get('maps')}
+    net = build_untrained(opt['network_g'])
+    checkpoint = None
+    if any(True for _ in net.parameters()):
+        path = entry.get('checkpoint') or _checkpoint_path(opt)
+        checkpoint = _load_weights(name, net, path, opt)
+        recipe['checkpoint'] = checkpoint.sha256
+    net = net.to(device).eval()
+    scheme = _scheme(opt)
+    return Method(name, net, opt['network_g'], record_file(entry['opt']), checkpoint,
+                  _prior(name, net, entry.get('maps'), scheme, earlier, recipe), scheme, recipe)
+
+
+def _prior(name: str, net: nn.Module, maps: dict | None, scheme: str, earlier: Mapping[str, Method],
+           recipe: dict) -> MapSource | None:
+    if not takes_parsing(net):
+        if maps is not None:
+            raise UsageError(f"method '{name}': {type(net).__name__} takes no parsing map; leave out maps")
+        return None
+
+    def picture(batch: Batch, what: str) -> Tensor:
+        if what == 'gt':
+            return batch['gt']
+        if what == 'lq':
+            return BicubicUpsample(batch['gt'].shape[-1] // batch['lq'].shape[-1])(batch['lq'])
+        return img2tensor(earlier[what].super_resolve(batch) / 255., float32=True)[None]
+
+    what = maps.get('predicted_from') if isinstance(maps, dict) else None
+    if what not in (None, 'gt', 'lq', *earlier):
+        raise UsageError(f"method '{name}': maps.predicted_from: there is no method '{what}' above it; expected gt, lq "
+                         f'or one of {", ".join(earlier)}')
+    if what in earlier:
+        recipe['source'] = earlier[what].recipe
+    try:
+        return map_source(maps, scheme, picture)
+    except UsageError as error:
+        raise UsageError(f"method '{name}': {error}") from None
+
+
+def _scheme(opt: dict) -> str:
+    """Class scheme of the maps that the network was trained with, as far as its option file tells."""
+    schemes = [dataset_opt.get('convert_parsing_to') or dataset_opt.get('parsing_scheme')
+               for dataset_opt in (opt.get('datasets') or {}).values()]
+    return next(filter(None, schemes), 'celebamask_hq')
+
+
 def _checkpoint_path(opt: dict) -> str:
-    """What the option file starts from, or else what training with it ends with."""
+    """Return what the option file starts from, or else what training with it ends with."""
     path_opt = opt.get('path') or {}
     if path_opt.get('pretrain_network_g'):
         return os.path.expanduser(path_opt['pretrain_network_g'])
@@ -88,15 +165,16 @@ def _checkpoint_path(opt: dict) -> str:
     return os.path.join(os.path.expanduser(root), opt['name'], 'models', 'net_g_latest.pth')
 
 
-def _load_weights(name: str, net: nn.Module, path: str, opt: dict) -> None:
+def _load_weights(name: str, net: nn.Module, path: str, opt: dict) -> FileRecord:
     if not os.path.isfile(path):
         raise MissingCheckpointError(f"method '{name}': no such checkpoint: {os.path.abspath(path)}; train it first, "
                                      'or go on without it by --allow-missing')
-    saved = torch.load(path, map_location='cpu', weights_only=True)
-    wished = (opt.get('path') or {}).get('param_key_g')
-    keys = [key for key in (wished, 'params_ema', 'params') if key in saved]
     try:
+        saved = torch.load(path, map_location='cpu', weights_only=True)
+        wished = (opt.get('path') or {}).get('param_key_g')
+        keys = [key for key in (wished, 'params_ema', 'params') if key in saved]
         net.load_state_dict(saved[keys[0]] if keys else saved)
-    except RuntimeError as error:
+    except Exception as error:  # torch has many for a damaged file
         reason = ' '.join(str(error).split())[:300]
         raise UsageError(f"method '{name}': {path} does not fit {type(net).__name__}: {reason}") from None
+    return record_file(path)

@@ -1,17 +1,13 @@
-"""Comparison tables as text."""
+"""A comparison as a table: Markdown and comma-separated."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+import math
+from collections.abc import Sequence
 
-import numpy as np
-
-from pkdn_basicsr.report.bootstrap import paired_interval
-from pkdn_basicsr.report.evaluate import Evaluation
+from pkdn_basicsr.files import csv_text
+from pkdn_basicsr.report.comparison import Comparison, MethodResult, Statistics
+from pkdn_basicsr.report.notes import notes
 
 PRIOR_MARK = ' *'
-PRIOR_NOTE = '\\* sees the true parsing map of the face.'
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -26,44 +22,74 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join([line(header), rule, *(line(row) for row in rows)]) + '\n'
 
 
-def comparison_table(evaluation: Evaluation, parameters: Mapping[str, int], uses_prior: Mapping[str, bool],
-                     reference: str, missing: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return parameters and mean metrics of every method as Markdown; methods that see the true prior are marked.
+def comparison_markdown(comparison: Comparison) -> str:
+    """Return costs and means (best bold, second in italics), differences with their intervals, and notes."""
+    marks = {1: '**{}**', 2: '_{}_'}
+    ranks = {metric: rank(comparison, metric) for metric in comparison.metrics}
+    means, differences = [], []
+    for name, statistics in comparison.statistics.items():
+        label = name + PRIOR_MARK * comparison.methods[name].sees_truth
+        metrics = [marks.get(ranks[metric].get(name), '{}').format(number_text(found.mean, found.mean))
+                   for metric, found in statistics.items()]
+        means.append([label, *cost_cells(comparison.methods[name]), *metrics, *('n/a' for _ in comparison.missing)])
+        if name != comparison.reference:
+            differences.append([label, *map(difference_text, statistics.values())])
+    header = [f'{metric} {"↑" if higher_is_better(comparison, metric) else "↓"}' for metric in comparison.metrics]
+    parts = [markdown_table(['method', 'params M', 'MACs G', 'ms', *header, *comparison.missing], means)]
+    if differences:
+        parts += [f'Difference to {comparison.reference}, mean [95 % interval]:\n',
+                  markdown_table(['method', *comparison.metrics], differences)]
+    return '\n'.join([*parts, *(f'{note}\n' for note in notes(comparison))])
 
-    Args:
-        evaluation: The values of every face.
-        parameters: Method name -> parameters that receive a gradient.
-        uses_prior: Method name -> whether it sees the true parsing map.
-        reference: The method that the others' intervals are against.
-        missing: Metrics that could not be computed: name -> reason. They read n/a, with the reason below.
+
+def comparison_csv(comparison: Comparison) -> str:
+    """Return one line a method, every number in full."""
+    header = ['method', 'sees_truth', 'parameters', 'macs', 'latency_ms']
+    for metric in comparison.metrics:
+        header += [metric, f'{metric}_difference', f'{metric}_ci_low', f'{metric}_ci_high']
+    return csv_text(header, (_numbers(comparison, name) for name in comparison.methods))
+
+
+def _numbers(comparison: Comparison, name: str) -> list:
+    result = comparison.methods[name]
+    row = [name, result.sees_truth, result.cost.parameters, result.cost.macs, 1e3 * result.cost.latency]
+    for found in comparison.statistics[name].values():
+        row += [found.mean, found.difference, *(found.ci95 or (None, None))]
+    return row
+
+
+def rank(comparison: Comparison, metric: str) -> dict[str, int]:
+    """Return the methods of rank 1 and 2 in a metric, as far as the digits shown tell them apart.
+
+    Methods that see the truth take no part.
     """
-    values = evaluation.values
-    metrics = list(values[reference])
-    rows = [[name + (PRIOR_MARK if uses_prior[name] else ''), f'{parameters[name]:,}',
-             *(_cell(values[name][metric], values[reference][metric], name == reference) for metric in metrics),
-             *('n/a' for _ in missing)] for name in values]
-    notes = [f'In parentheses: mean difference to {reference} and its 95 % interval (paired bootstrap over the faces).']
-    notes += [PRIOR_NOTE] if any(uses_prior.values()) else []
-    notes += [f'{name} n/a: {reason}' for name, reason in missing.items()]
-    table = markdown_table(['method', 'parameters', *metrics, *missing], rows)
-    return '\n'.join([table, *(f'{note}\n' for note in notes)])
+    shown = {name: number_text(statistics[metric].mean, statistics[metric].mean)
+             for name, statistics in comparison.statistics.items() if not comparison.methods[name].sees_truth}
+    numbers = {name: float(text) for name, text in shown.items() if text != 'n/a'}
+    order = sorted(set(numbers.values()), reverse=higher_is_better(comparison, metric))
+    return {name: order.index(number) + 1 for name, number in numbers.items() if number in order[:2]}
 
 
-def _cell(values: np.ndarray, reference: np.ndarray, is_reference: bool) -> str:
-    """Return the mean and, but for the reference itself, the mean difference to it with its interval."""
-    if is_reference:
-        return f'{values.mean():.4f}'
-    low, high = paired_interval(values, reference)
-    difference = (values - reference).mean()
-    return f'{values.mean():.4f} ({difference:+.4f} [{low:+.4f}, {high:+.4f}])'
+def higher_is_better(comparison: Comparison, metric: str) -> bool:
+    """Return a metric's direction; `higher` where its options say nothing, as in BasicSR."""
+    return comparison.metrics[metric].get('better', 'higher') == 'higher'
 
 
-def per_image_csv(evaluation: Evaluation) -> str:
-    """Return one line per face and method: image, method, then every metric with six decimals."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['image', 'method', *next(iter(evaluation.values.values()))])
-    for index, image in enumerate(evaluation.images):
-        for method, per_metric in evaluation.values.items():
-            writer.writerow([image, method, *(f'{values[index]:.6f}' for values in per_metric.values())])
-    return text.getvalue()
+def cost_cells(result: MethodResult) -> list[str]:
+    """Return millions of parameters, billions of MACs, milliseconds."""
+    cost = result.cost
+    return [f'{cost.parameters / 1e6:.2f}', f'{cost.macs / 1e9:.2f}', f'{1e3 * cost.latency:.1f}']
+
+
+def number_text(value: float, size: float, sign: str = '') -> str:
+    """Show a metric of about `size`: ratios with four decimals, decibels with two, their differences with three."""
+    if math.isnan(value):
+        return 'n/a'
+    decimals = 4 if abs(size) < 10 else 3 if sign else 2
+    return f'{value:{sign}.{decimals}f}'
+
+
+def difference_text(found: Statistics) -> str:
+    """Show the difference to the reference with its interval."""
+    difference, low, high = (number_text(number, found.mean, '+') for number in (found.difference, *found.ci95))
+    return f'{difference} [{low}, {high}]'

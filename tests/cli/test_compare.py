@@ -1,7 +1,9 @@
 import csv
+import json
 
 import numpy as np
 import pytest
+import tiny
 import torch
 import yaml
 from PIL import Image
@@ -48,12 +50,14 @@ def test_table_values_and_picture_are_written(project, capsys):
     rows = list(csv.DictReader((project / 'out' / 'per_image.csv').open()))
     assert [row['method'] for row in rows] == ['bicubic', 'teacher'] * 3
     assert Image.open(project / 'out' / 'faces.png').size[0] > 100
+    assert sorted(path.name for path in (project / 'out').iterdir()) == [
+        'cost.png', 'faces.png', 'finished', 'per_image.csv', 'summary.json', 'table.csv', 'table.md', 'table.tex']
 
 
 def test_limit_takes_the_first_faces_and_results_go_to_the_default_folder(project):
     run(['-opt', 'compare.yml', '--allow-missing', '--limit', '1'])
     rows = list(csv.DictReader((project / 'results' / 'tiny' / 'per_image.csv').open()))
-    assert [row['image'] for row in rows] == ['images/a.png'] * 2
+    assert [row['image'] for row in rows] == ['a.png'] * 2
 
 
 def test_a_missing_checkpoint_stops_before_anything_is_written(project):
@@ -63,14 +67,14 @@ def test_a_missing_checkpoint_stops_before_anything_is_written(project):
 
 
 def test_the_reference_must_be_a_method(project):
-    with pytest.raises(UsageError, match="no method 'bicubicc'; the file has bicubic, student, teacher"):
+    with pytest.raises(UsageError, match="no method 'bicubicc'; the file has bicubic, teacher"):
         run(['-opt', 'compare.yml', '--allow-missing', '--reference', 'bicubicc'])
 
 
 @pytest.mark.parametrize(('change', 'message'), [
     ({'methods': None}, 'found no methods'),
-    ({'datasets': {'val': {}}}, 'found no test'),
-    ({'val': {}}, 'found no metrics'),
+    ({'datasets': {'val': {}}}, 'found no datasets.test'),
+    ({'val': {}}, 'found no val.metrics'),
     ({'methods': {'teacher': {'checkpoint': 'teacher.pth'}}}, "method 'teacher': expected the path of an option file"),
     ({'methods': {'teacher': {'opt': 'teacher.yml', 'chekpoint': 'x'}}}, 'chekpoint'),
     ({'methods': {'teacher': None}}, "method 'teacher': expected"),
@@ -100,3 +104,133 @@ def test_a_limit_is_a_number_of_faces(project, limit, capsys):
     with pytest.raises(SystemExit):
         run(['-opt', 'compare.yml', '--limit', limit])
     assert 'expected a whole number above 0' in capsys.readouterr().err
+
+
+def edit(project, change):
+    """Change the option file of the comparison by a function."""
+    opt = yaml.safe_load((project / 'compare.yml').read_text())
+    change(opt)
+    (project / 'compare.yml').write_text(yaml.safe_dump(opt, sort_keys=False))
+
+
+COMPARE = ['-opt', 'compare.yml', '--allow-missing', '-o', 'out']
+
+
+def test_finished_methods_survive_an_interruption(project, capsys, monkeypatch):
+    from pkdn_basicsr.report import compare
+    evaluate, done = compare.evaluate, []
+
+    def interrupted(method, *others):
+        done.append(method.name)
+        if method.name == 'teacher':
+            raise KeyboardInterrupt
+        return evaluate(method, *others)
+
+    monkeypatch.setattr(compare, 'evaluate', interrupted)
+    assert run(COMPARE) == 130
+    assert str(project / 'out') in capsys.readouterr().out
+    monkeypatch.setattr(compare, 'evaluate', lambda method, *others: (done.append(method.name), evaluate(
+        method, *others))[1])
+    assert run(COMPARE) == 0
+    assert done == ['bicubic', 'teacher', 'teacher']
+    assert 'bicubic: finished in an earlier run' in capsys.readouterr().out
+    resumed = (project / 'out' / 'per_image.csv').read_bytes()
+    assert run([*COMPARE[:-1], 'fresh']) == 0
+    assert (project / 'fresh' / 'per_image.csv').read_bytes() == resumed
+
+
+@pytest.mark.parametrize('change', [
+    lambda project: torch.save({'params': PKDNTeacher(19, **TINY).state_dict()}, 'teacher.pth'),
+    lambda project: edit(project, lambda opt: opt['val']['metrics']['psnr'].update(crop_border=1)),
+    lambda project: edit(project, lambda opt: opt['methods']['teacher'].update(maps={'shift': 1})),
+    lambda project: Image.new('RGB', (32, 32)).save(project / 'images' / 'a.png'),
+])
+def test_what_depends_on_something_that_changed_is_computed_again(project, change):
+    run(COMPARE)
+    first = (project / 'out' / 'per_image.csv').read_bytes()
+    change(project)
+    run(COMPARE)
+    assert (project / 'out' / 'per_image.csv').read_bytes() != first
+
+
+def test_several_test_sets_have_a_folder_each(project):
+    edit(project, lambda opt: opt['datasets'].update(test_2={**opt['datasets']['test'], 'name': 'again'}))
+    run(COMPARE)
+    assert sorted(path.name for path in (project / 'out').iterdir()) == ['again', 'faces']
+    assert (project / 'out' / 'again' / 'per_image.csv').read_bytes() == (
+        project / 'out' / 'faces' / 'per_image.csv').read_bytes()
+
+
+def test_earlier_comparisons_are_put_together_without_running_anything(project, capsys, monkeypatch):
+    for name in ('bicubic', 'teacher'):
+        opt = yaml.safe_load((project / 'compare.yml').read_text())
+        opt['methods'] = {name: opt['methods'][name]}
+        (project / f'{name}_alone.yml').write_text(yaml.safe_dump(opt))
+        run(['-opt', f'{name}_alone.yml', '-o', name])
+    run(COMPARE)
+    monkeypatch.setattr('pkdn_basicsr.report.method.load_method', None)
+    capsys.readouterr()
+    assert run(['--from', 'bicubic/summary.json', 'teacher/summary.json', '-o', 'merged']) == 0
+    assert (project / 'merged' / 'per_image.csv').read_bytes() == (project / 'out' / 'per_image.csv').read_bytes()
+    merged, whole = (json.loads((project / folder / 'summary.json').read_text()) for folder in ('merged', 'out'))
+    for name in ('bicubic', 'teacher'):
+        assert merged['methods'][name]['metrics'] == whole['methods'][name]['metrics']
+        assert merged['methods'][name]['checkpoint'] == whole['methods'][name]['checkpoint']
+    assert len(merged['runs']) == 2
+    assert 'times do not compare' in capsys.readouterr().out
+
+
+def test_a_merge_does_not_overwrite_what_it_reads(project, usage_error):
+    run(COMPARE)
+    with usage_error('-o', 'another folder'):
+        run(['--from', 'out/summary.json', '-o', 'out'])
+
+
+def test_two_ranks_write_the_values_of_one(project):
+    tables = []
+    for folder, torchrun in (('one', []), ('two', ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node',
+                                                   '2'])):
+        done = tiny.run_python(*torchrun, '-m', 'pkdn_basicsr', 'compare', *COMPARE[:-1], folder,
+                               *(['--launcher', 'pytorch'] if torchrun else []), cwd=project)
+        assert done.returncode == 0, done.stderr
+        tables.append((project / folder / 'per_image.csv').read_bytes())
+        assert done.stdout.count('Written to') == 1
+    assert tables[0] == tables[1]
+
+
+def test_a_plugin_s_network_takes_part(project, monkeypatch):
+    monkeypatch.syspath_prepend(tiny.write_plugin(project / 'site'))
+    from pkdn_basicsr.host.plugins import import_plugins
+    import_plugins()
+    from basicsr.archs import build_network
+    network = {'type': 'PluginNet', 'scale': 8}
+    torch.save({'params': build_network(network).state_dict()}, 'plugin.pth')
+    (project / 'plugin.yml').write_text(yaml.safe_dump({'name': 'plugin', 'network_g': network, 'path': {
+        'pretrain_network_g': 'plugin.pth'}}))
+    edit(project, lambda opt: opt.update(methods={'theirs': 'plugin.yml'}))
+    assert run(COMPARE) == 0
+    assert '| theirs |' in (project / 'out' / 'table.md').read_text()
+
+
+@pytest.mark.parametrize(('change', 'words'), [
+    (lambda opt: opt['val']['metrics']['psnr'].update(type='calculate_psnrr'), ['calculate_psnrr', 'calculate_psnr']),
+    (lambda opt: opt['methods'].update(teacher={'opt': 'student.yml', 'checkpoint': 'teacher.pth'}),
+     ["method 'teacher'", 'teacher.pth', 'PKDNStudent']),
+    (lambda opt: opt['datasets']['test'].update(dataroot_gt='none'), ['dataroot_gt', 'none']),
+    (lambda opt: opt['datasets']['test'].update(gt_size=None), ['b.png', '16x32', '32x32']),
+    (lambda opt: opt['datasets']['test'].update(dataroot_gt='grey', dataroot_parsing=None, gt_size=None) or opt.update(
+        methods={'bicubic': 'bicubic.yml'}), ['a.png', 'grey']),
+    (lambda opt: opt.update(latency={'batch': 0}), ['latency.batch', '0']),
+    (lambda opt: opt['val'].update(metrics={'lpips': {'type': 'calculate_lpips', 'weights': 'w',
+                                                      'on_missing': 'skip'}}), ['none of val.metrics', 'w']),
+])
+def test_wrong_input_is_one_line_that_names_it(project, change, words, usage_error):
+    for folder in ('none', 'grey'):
+        (project / folder).mkdir()
+    Image.new('L', (32, 32)).save(project / 'grey' / 'a.png')
+    edit(project, change)
+    if 'b.png' in words:
+        Image.new('RGB', (16, 32)).save(project / 'images' / 'b.png')
+    with usage_error(*words):
+        run(COMPARE)
+    assert not (project / 'out').exists()

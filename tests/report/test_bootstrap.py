@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pkdn_basicsr.report.bootstrap import paired_interval
+from pkdn_basicsr.report.bootstrap import intervals, paired_interval
 
 RNG = np.random.default_rng(0)
 
@@ -55,3 +55,23 @@ def test_the_same_seed_gives_the_same_interval():
 def test_unequal_or_empty_lists_are_refused(one, other):
     with pytest.raises(ValueError, match='equally long lists'):
         paired_interval(one, other)
+
+
+def test_columns_are_resampled_together_and_as_alone():
+    table = RNG.normal(size=(20, 3))
+    together = intervals(table)
+    for column, interval in zip(table.T, together, strict=True):
+        assert intervals(column[:, None])[0] == pytest.approx(interval, abs=1e-12)
+
+
+def test_a_face_without_a_value_is_left_out():
+    """Of three faces, one without a value: the mean of what is drawn of the other two, when anything is."""
+    values = np.array([[1.], [3.], [np.nan]])
+    draws = [np.nanmean(draw) for draw in itertools.product(values[:, 0], repeat=3) if not np.isnan(draw).all()]
+    for level in (.1, .4, .95):  # away from the steps of this distribution
+        ends = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+        assert intervals(values, level, resamples=100_000)[0] == pytest.approx(ends, abs=.01)
+
+
+def test_a_quantity_that_no_face_has_is_unknown():
+    assert np.isnan(intervals(np.array([[np.nan, 1.], [np.nan, 2.]]))[0]).all()

@@ -30,26 +30,26 @@ def save(path, **state_dicts):
 def test_weights_are_what_training_with_the_file_ends_with(tmp_path, option_file):
     student = PKDNStudent(**TINY).eval()
     save(tmp_path / 'experiments/tiny/models/net_g_latest.pth', params=student.state_dict())
-    method = load_method('mine', option_file(), CPU)
+    method = load_method('mine', option_file(), CPU, {})
     lq = torch.rand(1, 3, 4, 4)
     with torch.no_grad():
         assert torch.equal(method.net(lq), student(lq))
-    assert (method.name, method.uses_prior, method.net.training) == ('mine', False, False)
+    assert (method.name, method.prior, method.net.training) == ('mine', None, False)
 
 
 def test_averaged_weights_come_first_and_param_key_decides(tmp_path, option_file):
     plain, averaged = PKDNStudent(**TINY), PKDNStudent(**TINY)
     save(tmp_path / 'w.pth', params=plain.state_dict(), params_ema=averaged.state_dict())
     path = {'pretrain_network_g': 'w.pth'}
-    assert torch.equal(load_method('m', option_file(path=path), CPU).net.head.weight, averaged.head.weight)
+    assert torch.equal(load_method('m', option_file(path=path), CPU, {}).net.head.weight, averaged.head.weight)
     path['param_key_g'] = 'params'
-    assert torch.equal(load_method('m', option_file(path=path), CPU).net.head.weight, plain.head.weight)
+    assert torch.equal(load_method('m', option_file(path=path), CPU, {}).net.head.weight, plain.head.weight)
 
 
 def test_an_entry_may_name_another_checkpoint(tmp_path, option_file):
     other = PKDNStudent(**TINY)
     torch.save(other.state_dict(), tmp_path / 'bare.pth')  # without BasicSR's 'params'
-    method = load_method('m', {'opt': option_file(), 'checkpoint': 'bare.pth'}, CPU)
+    method = load_method('m', {'opt': option_file(), 'checkpoint': 'bare.pth'}, CPU, {})
     assert torch.equal(method.net.head.weight, other.head.weight)
 
 
@@ -57,37 +57,108 @@ def test_a_teacher_uses_the_prior(tmp_path, option_file):
     save(tmp_path / 'w.pth', params=PKDNTeacher(19, **TINY).state_dict())
     file = option_file(network_g={'type': 'PKDNTeacher', 'num_classes': 19, **TINY},
                        path={'pretrain_network_g': 'w.pth'})
-    assert load_method('teacher', file, CPU).uses_prior
+    method = load_method('teacher', file, CPU, {})
+    assert method.sees_truth
+    assert method.needs_maps
 
 
 def test_a_network_without_parameters_needs_no_checkpoint(option_file):
-    assert load_method('bicubic', option_file(network_g={'type': 'Bicubic', 'scale': 8}), CPU).net(
+    assert load_method('bicubic', option_file(network_g={'type': 'Bicubic', 'scale': 8}), CPU, {}).net(
         torch.zeros(1, 3, 2, 2)).shape == (1, 3, 16, 16)
 
 
 def test_missing_checkpoint_names_method_and_file(tmp_path, option_file):
     with pytest.raises(MissingCheckpointError, match="method 'mine'.*net_g_latest.pth"):
-        load_method('mine', option_file(), CPU)
+        load_method('mine', option_file(), CPU, {})
 
 
 def test_checkpoint_of_another_network_is_refused_in_one_line(tmp_path, option_file):
     save(tmp_path / 'w.pth', params=PKDNStudent(**{**TINY, 'num_feat': 6}).state_dict())
     with pytest.raises(UsageError, match=r"method 'mine': w.pth does not fit PKDNStudent") as error:
-        load_method('mine', option_file(path={'pretrain_network_g': 'w.pth'}), CPU)
+        load_method('mine', option_file(path={'pretrain_network_g': 'w.pth'}), CPU, {})
     assert '\n' not in str(error.value)
 
 
 def test_checkpoint_of_another_scale_is_refused(tmp_path, option_file):
     save(tmp_path / 'w.pth', params=PKDNStudent(**{**TINY, 'scale': 4}).state_dict())
     with pytest.raises(UsageError, match='trained for scale 4'):
-        load_method('mine', option_file(path={'pretrain_network_g': 'w.pth'}), CPU)
+        load_method('mine', option_file(path={'pretrain_network_g': 'w.pth'}), CPU, {})
 
 
 def test_missing_option_file_is_named():
     with pytest.raises(UsageError, match='no such option file: .*nowhere.yml'):
-        load_method('mine', 'nowhere.yml', CPU)
+        load_method('mine', 'nowhere.yml', CPU, {})
 
 
 def test_misspelt_network_key_suggests_the_nearest(option_file):
     with pytest.raises(UsageError, match="num_feats.*did you mean 'num_feat'"):
-        load_method('mine', option_file(network_g={'type': 'PKDNStudent', 'num_feats': 4}), CPU)
+        load_method('mine', option_file(network_g={'type': 'PKDNStudent', 'num_feats': 4}), CPU, {})
+
+
+@pytest.fixture
+def teacher_file(tmp_path, option_file):
+    save(tmp_path / 'w.pth', params=PKDNTeacher(19, **TINY).state_dict())
+    return option_file(network_g={'type': 'PKDNTeacher', 'num_classes': 19, **TINY},
+                       path={'pretrain_network_g': 'w.pth'})
+
+
+def test_damaged_maps_reach_the_teacher(teacher_file):
+    batch = {'lq': torch.rand(1, 3, 4, 4), 'parsing': torch.randint(0, 19, (1, 32, 32), dtype=torch.uint8)}
+    true, shifted = (load_method('t', {'opt': teacher_file, 'maps': maps}, CPU, {}) for maps in (None, {'shift': 4}))
+    assert torch.equal(shifted.inputs(batch)[1][..., 4:], true.inputs(batch)[1][..., :-4])
+    assert true.recipe != shifted.recipe
+
+
+def test_maps_may_be_predicted_from_the_result_of_a_method_above(teacher_file, option_file, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda path: (None, 'celebamask_hq'))
+    monkeypatch.setattr('pkdn_basicsr.report.maps.predict_parsing', lambda net, images: (
+        seen.append(images), torch.zeros(1, 32, 32, dtype=torch.uint8))[1])
+    teacher = teacher_file
+    (tmp_path / 'b.yml').write_text(yaml.safe_dump({'name': 'b', 'network_g': {'type': 'Bicubic', 'scale': 8}}))
+    above = load_method('bicubic', str(tmp_path / 'b.yml'), CPU, {})
+    batch = {'lq': torch.rand(1, 3, 4, 4), 'gt': torch.rand(1, 3, 32, 32)}
+    for what in ('bicubic', 'lq', 'gt'):
+        method = load_method('t', {'opt': teacher, 'maps': {'predicted_from': what}}, CPU, {'bicubic': above})
+        method.super_resolve(batch)
+        assert method.needs_maps is False
+        assert method.sees_truth is (what == 'gt')
+    torch.testing.assert_close(seen[0], seen[1].clamp(0, 1), atol=1 / 255, rtol=0)  # the enlargement, once in 8 bits
+    assert torch.equal(seen[2], batch['gt'])
+
+
+@pytest.mark.parametrize(('maps', 'words'), [
+    ({'predicted_from': 'student'}, ["method 't'", "no method 'student' above it"]),
+    ({'shift': 1.5}, ["method 't'", 'shift']),
+])
+def test_wrong_maps_name_the_method(teacher_file, maps, words, usage_error):
+    with usage_error(*words):
+        load_method('t', {'opt': teacher_file, 'maps': maps}, CPU, {})
+
+
+def test_maps_for_a_network_without_maps_are_refused(option_file, usage_error):
+    with usage_error("method 'b'", 'takes no parsing map'):
+        load_method('b', {'opt': option_file(network_g={'type': 'Bicubic', 'scale': 8}), 'maps': {'shift': 1}}, CPU, {})
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, option_file, usage_error):
+    (tmp_path / 'w.pth').write_bytes(b'no weights')
+    with usage_error("method 'm'", 'w.pth'):
+        load_method('m', option_file(path={'pretrain_network_g': 'w.pth'}), CPU, {})
+
+
+def test_a_network_inside_comes_with_the_checkpoint(tmp_path, option_file):
+    """FishFSRNet's option file names its trained parsing net, which lies in FishFSRNet's own checkpoint too."""
+    from pkdn_basicsr.archs.baselines import FishFSRNet
+    save(tmp_path / 'w.pth', params=FishFSRNet(num_feat=4).state_dict())
+    file = option_file(network_g={'type': 'FishFSRNet', 'num_feat': 4, 'parsing_net': 'nowhere.pth'},
+                       path={'pretrain_network_g': 'w.pth'})
+    assert load_method('fish', file, CPU, {}).checkpoint.path == 'w.pth'
+
+
+def test_a_size_that_the_network_cannot_take_is_named(tmp_path, option_file, usage_error):
+    save(tmp_path / 'w.pth', params=PKDNStudent(**TINY).state_dict())
+    method = load_method('m', option_file(path={'pretrain_network_g': 'w.pth'}), CPU, {})
+    method.net.forward = lambda lq: lq.view(7)
+    with usage_error("method 'm'", 'PKDNStudent', '5x4'):
+        method.super_resolve({'lq': torch.rand(1, 3, 4, 5)})

@@ -1,0 +1,46 @@
+"""Putting earlier comparisons together without running anything again."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.report.comparison import Comparison
+
+
+def merge(comparisons: Mapping[str, Comparison], reference: str | None) -> Comparison:
+    """Return one comparison with all methods, and with the metrics that all of them have.
+
+    Args:
+        comparisons: By the file that each was read from, at least one.
+        reference: The method that differences are to; None = that of the first file.
+
+    Raises:
+        UsageError: Other faces, another meaning of a metric, one name for two methods, or an unknown reference.
+    """
+    (first_file, first), *others = comparisons.items()
+    methods, missing = dict(first.methods), dict(first.missing)
+    metrics = dict(first.metrics)
+    for file, other in others:
+        if (other.faces_sha256, other.scale) != (first.faces_sha256, first.scale):
+            raise UsageError(f'{file} is about other faces ({other.dataset}, {len(other.images)}, x{other.scale}) than '
+                             f'{first_file} ({first.dataset}, {len(first.images)}, x{first.scale})')
+        for name, result in other.methods.items():
+            if name in methods and _identity(methods[name]) != _identity(result):
+                raise UsageError(f"{file} and an earlier file have different methods named '{name}'; rename one in its "
+                                 'option file and run that again')
+            methods.setdefault(name, result)
+        for name in [name for name in metrics if name not in other.metrics]:
+            missing[name] = f'not in {file}'
+            del metrics[name]
+        for name, options in metrics.items():
+            if other.metrics[name] != options:
+                raise UsageError(f"{file}: metric '{name}' is {other.metrics[name]}, but {options} in {first_file}")
+        missing.update({name: f'not in {first_file}' for name in other.metrics if name not in first.metrics})
+    reference = reference or first.reference
+    if reference not in methods:
+        raise UsageError(f"--reference: there is no method '{reference}'; the files have {', '.join(methods)}")
+    return replace(first, metrics=metrics, missing=missing, methods=methods, reference=reference)
+
+
+def _identity(result) -> tuple:
+    return result.network, result.checkpoint and result.checkpoint.sha256, result.prior

@@ -1,0 +1,83 @@
+"""Where a number comes from: files by hash, versions, machine."""
+
+import hashlib
+import os
+import platform
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+_PACKAGES = ('pkdn_basicsr', 'basicsr', 'torch', 'torchvision', 'numpy', 'pillow', 'opencv-python', 'scikit-image',
+             'mmengine', 'lpips', 'onnxruntime', 'pyrtools')
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file as it was when it was used.
+
+    Attributes:
+        path: As it was given.
+        sha256: Hash of its content, in hexadecimal digits.
+    """
+
+    path: str
+    sha256: str
+
+
+def record_file(path: str | Path) -> FileRecord:
+    """Hash a file."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return FileRecord(str(path), digest.hexdigest())
+
+
+def record_files_in(options: dict) -> dict:
+    """Return options in which every value that names a file is its path and hash."""
+    return {key: vars(record_file(value)) if isinstance(value, str) and os.path.isfile(value) else value
+            for key, value in options.items()}
+
+
+@dataclass(frozen=True)
+class Run:
+    """When, where and by what something was computed.
+
+    Attributes:
+        date: UTC, ISO 8601.
+        option_file: The comparison's option file.
+        device: Name of the GPU or processor.
+        threads: Threads of torch on the processor.
+        versions: Installed packages.
+    """
+
+    date: str
+    option_file: FileRecord
+    device: str
+    threads: int
+    versions: dict[str, str]
+
+
+def record_run(option_file: str | Path) -> Run:
+    """Describe the present run."""
+    versions = {'python': platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue  # an extra that is not installed
+    return Run(datetime.now(timezone.utc).isoformat(timespec='seconds'), record_file(option_file), device_name(),
+               torch.get_num_threads(), versions)
+
+
+def device_name() -> str:
+    """Return the name of the GPU that networks run on, or else of the processor."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    cpuinfo = Path('/proc/cpuinfo')
+    lines = cpuinfo.read_text(encoding='utf-8').splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return next(iter(names), platform.processor() or platform.machine())

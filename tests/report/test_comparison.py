@@ -1,0 +1,32 @@
+import math
+
+import pytest
+
+from pkdn_basicsr.report.bootstrap import paired_interval
+
+
+def test_means_and_differences(comparison):
+    found = comparison.statistics['taught']['psnr']
+    assert (found.mean, found.difference, found.unknown) == (24.75, 3.75, 0)
+    values, reference = (comparison.methods[name].values['psnr'] for name in ('taught', 'bicubic'))
+    assert found.ci95 == pytest.approx(paired_interval(values, reference))
+    assert found.mean_ci95 == pytest.approx(paired_interval(values, 0 * values))
+
+
+def test_the_reference_has_no_difference(comparison):
+    found = comparison.statistics['bicubic']['psnr']
+    assert (found.mean, found.difference, found.ci95) == (21., None, None)
+
+
+def test_differences_are_over_the_faces_that_both_have(make_comparison, make_result):
+    nan = math.nan
+    comparison = make_comparison({'a': make_result(psnr=[1., nan, 3., 4.]), 'b': make_result(psnr=[2., 5., nan, 8.])})
+    found = comparison.statistics['b']['psnr']
+    assert (found.mean, found.difference, found.unknown) == (5., 2.5, 1)
+    assert found.ci95 == (1., 4.)
+
+
+def test_a_metric_that_no_face_has_is_unknown(make_comparison, make_result):
+    comparison = make_comparison({'a': make_result(psnr=[math.nan] * 2), 'b': make_result(psnr=[1., 2.])})
+    assert math.isnan(comparison.statistics['a']['psnr'].mean)
+    assert math.isnan(comparison.statistics['b']['psnr'].ci95[0])

@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+import pytest
+
+from pkdn_basicsr.report.merge import merge
+
+
+def test_all_methods_come_together_once(make_comparison, make_result):
+    one = make_comparison({'a': make_result(psnr=[1., 2.]), 'b': make_result(psnr=[3., 4.])})
+    other = make_comparison({'b': make_result(psnr=[3., 4.]), 'c': make_result(psnr=[5., 6.])})
+    merged = merge({'one': one, 'other': other}, None)
+    assert list(merged.methods) == ['a', 'b', 'c']
+    assert merged.reference == 'a'
+    assert merged.statistics['c']['psnr'].difference == 4
+    assert merge({'one': one, 'other': other}, 'c').statistics['a']['psnr'].difference == -4
+
+
+def test_a_metric_that_one_file_lacks_is_missing(make_comparison, make_result):
+    one = make_comparison({'a': make_result(psnr=[1.], distance=[.5])})
+    other = make_comparison({'b': make_result(psnr=[1.])})
+    for files in ({'one': one, 'other': other}, {'other': other, 'one': one}):
+        merged = merge(files, None)
+        assert list(merged.metrics) == ['psnr']
+        assert merged.missing == {'distance': 'not in other'}
+
+
+@pytest.mark.parametrize(('change', 'words'), [
+    ({'faces_sha256': 'other'}, ['other.json', 'other faces']),
+    ({'scale': 4}, ['other.json', 'x4']),
+    ({'metrics': {'psnr': {'type': 'calculate_protocol_psnr', 'protocol': 'rgb', 'better': 'higher'}}},
+     ['other.json', "metric 'psnr'", 'rgb', 'dic']),
+])
+def test_what_does_not_compare_is_refused(make_comparison, make_result, change, words, usage_error):
+    one = make_comparison({'a': make_result(psnr=[1.])})
+    other = replace(make_comparison({'b': make_result(psnr=[1.])}), **change)
+    with usage_error(*words):
+        merge({'one.json': one, 'other.json': other}, None)
+
+
+def test_one_name_for_two_methods_is_refused(make_comparison, make_result, usage_error):
+    one = make_comparison({'a': make_result(psnr=[1.])})
+    other = make_comparison({'a': make_result(psnr=[2.], prior='the true parsing map')})
+    with usage_error('other.json', "'a'", 'rename'):
+        merge({'one.json': one, 'other.json': other}, None)
+
+
+def test_an_unknown_reference_is_refused(make_comparison, make_result, usage_error):
+    with usage_error("'x'", 'a'):
+        merge({'one.json': make_comparison({'a': make_result(psnr=[1.])})}, 'x')
