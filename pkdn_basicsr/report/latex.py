@@ -39,10 +39,12 @@ def _cells(comparison: Comparison, name: str) -> list[str]:
 
 
 def _stack(mean: str, found: Statistics) -> str:
+    """Return mean, difference and interval below each other, so that many metrics fit on a page."""
     if found.ci95 is None:
         return mean
-    difference = re.sub(r'([+-])([\d.]+)', r'$\1$\2', difference_text(found))
-    return rf'\begin{{tabular}}[t]{{@{{}}r@{{}}}}{mean}\\[-2pt]{{\scriptsize {difference}}}\end{{tabular}}'
+    difference, interval = re.sub(r'([+-])([\d.]+)', r'$\1$\2', difference_text(found)).split(' ', 1)
+    small = rf'{{\scriptsize {difference}}}\\[-2pt]{{\scriptsize {interval}}}'
+    return rf'\begin{{tabular}}[t]{{@{{}}r@{{}}}}{mean}\\{small}\end{{tabular}}'
 
 
 def _row(cells: list[str]) -> str:

@@ -19,7 +19,7 @@ def test_best_bold_second_underlined_and_the_teacher_marked(comparison):
     assert r'\textbf{0.1500}' in rows['taught']
     assert rows['teacher'].startswith('teacher$^{*}$ & 1.50 & 2.00 & 12.5 & ')
     assert 'textbf' not in rows['teacher']
-    assert r'{\scriptsize $+$3.750 [$+$3.250, $+$4.250]}' in rows['taught']
+    assert r'{\scriptsize $+$3.750}\\[-2pt]{\scriptsize [$+$3.250, $+$4.250]}' in rows['taught']
     assert rows['bicubic'] == r'bicubic & 0.00 & 0.00 & 1.0 & 21.00 & 0.6000 \\'
 
 
