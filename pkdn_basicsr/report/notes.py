@@ -40,11 +40,11 @@ def _about_priors(comparison: Comparison) -> list[str]:
 
 
 def _about_costs(comparison: Comparison) -> list[str]:
-    results, latency = comparison.methods.values(), comparison.latency
+    results, latency = list(comparison.methods.values()), comparison.latency
     skipped = sorted({operator for result in results for operator in result.cost.skipped})
     counters = sorted({result.run.versions.get('mmengine', '?') for result in results})
     devices = sorted({f'{result.run.device}, {result.run.threads} threads' for result in results})
-    several = len({result.run.date for result in results}) > 1
+    several = any(result.run != results[0].run for result in results)
     return [f'params: values that receive a gradient. MACs: mmengine {", ".join(counters)}, one face; not counted: '
             f'{", ".join(skipped) or "nothing"}.',
             f'ms: median of {latency.repeats} passes after {latency.warmup}, batch {latency.batch}, '

@@ -198,17 +198,17 @@ def test_two_ranks_write_the_values_of_one(project):
     assert tables[0] == tables[1]
 
 
-def test_a_plugin_s_network_takes_part(project, monkeypatch):
-    monkeypatch.syspath_prepend(tiny.write_plugin(project / 'site'))
-    from pkdn_basicsr.host.plugins import import_plugins
-    import_plugins()
-    from basicsr.archs import build_network
-    network = {'type': 'PluginNet', 'scale': 8}
-    torch.save({'params': build_network(network).state_dict()}, 'plugin.pth')
-    (project / 'plugin.yml').write_text(yaml.safe_dump({'name': 'plugin', 'network_g': network, 'path': {
-        'pretrain_network_g': 'plugin.pth'}}))
+def test_a_plugin_s_network_takes_part(project):
+    body = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 3 * 8**2, 3))
+    weights = {f'body.{name}': tensor for name, tensor in body.state_dict().items()}
+    torch.save({'params': {**weights, 'noise': torch.zeros(3, 1, 1)}}, 'plugin.pth')
+    (project / 'plugin.yml').write_text(yaml.safe_dump({
+        'name': 'plugin', 'network_g': {'type': 'PluginNet', 'scale': 8},
+        'path': {'pretrain_network_g': 'plugin.pth'}}))
+    site = tiny.write_plugin(project / 'site')
     edit(project, lambda opt: opt.update(methods={'theirs': 'plugin.yml'}))
-    assert run(COMPARE) == 0
+    done = tiny.run_python('-m', 'pkdn_basicsr', 'compare', *COMPARE, cwd=project, python_path=site)
+    assert done.returncode == 0, done.stderr
     assert '| theirs |' in (project / 'out' / 'table.md').read_text()
 
 
