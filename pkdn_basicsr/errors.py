@@ -7,3 +7,7 @@ class UsageError(ValueError):
     The message is one line that names the thing, what was expected, what was found and what to do; the command line
     prints it without a traceback.
     """
+
+
+class MissingError(UsageError):
+    """A file or a package that one may do without is not there; `on_missing: skip` goes on without it."""

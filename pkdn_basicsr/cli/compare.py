@@ -1,6 +1,7 @@
 """`basicsr compare`: several networks on the same faces, as tables and pictures."""
 
 import argparse
+import tempfile
 from pathlib import Path
 
 from basicsr.utils.dist_util import get_dist_info, init_dist
@@ -9,6 +10,7 @@ from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
 from pkdn_basicsr.report.compare import compare, make_plan, write_tables
+from pkdn_basicsr.report.faces import read_faces
 from pkdn_basicsr.report.merge import merge
 from pkdn_basicsr.report.summary import read_summary
 from pkdn_basicsr.report.table import comparison_markdown
@@ -30,18 +32,33 @@ def run(arguments: list[str]) -> int:
     opt = read_option_file(args.opt)
     plan = make_plan(opt, args.opt, args.reference, args.allow_missing)
     folder = args.output or Path('results') / plan.name
-    for dataset_opt in plan.datasets:
-        own_folder = folder if len(plan.datasets) == 1 else folder / dataset_opt['name']
+    test_sets = [read_faces(dataset_opt, plan.scale, args.limit) for dataset_opt in plan.datasets]
+    for faces in test_sets:
+        own_folder = folder if len(test_sets) == 1 else folder / faces.options['name']
+        _make_folder(own_folder)
         try:
-            comparison = compare(plan, dataset_opt, own_folder, args.limit)
+            comparison = compare(plan, faces, own_folder)
         except KeyboardInterrupt:
             if get_dist_info()[0] == 0:
                 print(f'\ninterrupted; methods that were finished are kept in {own_folder.absolute()}; the same '
                       'command goes on with the others')
             return 130
+        except OSError as error:
+            raise UsageError(f'{error.filename or own_folder.absolute()}: {error.strerror or error}; methods that were '
+                             f'finished are kept in {own_folder.absolute()}') from None
         if comparison is not None:
             _say(comparison_markdown(comparison), own_folder)
     return 0
+
+
+def _make_folder(folder: Path) -> None:
+    """Find out that results cannot be written before they are computed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f'-o: cannot write into {folder.absolute()}: {error.strerror}; name another folder') from None
 
 
 def _merge(args: argparse.Namespace) -> None:
@@ -49,6 +66,7 @@ def _merge(args: argparse.Namespace) -> None:
     folder = args.output or Path('results') / f'{comparison.name}_merged'
     if folder.resolve() in [path.parent.resolve() for path in args.earlier]:
         raise UsageError(f'-o: {folder.absolute()} holds one of the summaries that are read; name another folder')
+    _make_folder(folder)
     write_tables(comparison, folder)
     _say(comparison_markdown(comparison), folder)
 
@@ -76,4 +94,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--allow-missing', action='store_true', help='leave out methods without a checkpoint')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none',
                         help='share the faces among the processes that torchrun or Slurm has started')
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    if args.earlier and (args.limit or args.allow_missing or args.launcher != 'none'):
+        parser.error('--from runs nothing: leave out --limit, --allow-missing and --launcher')
+    return args

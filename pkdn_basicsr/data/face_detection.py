@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import MissingError, UsageError
 
 _SIDE, _BORDER = 320, 40
 
@@ -135,7 +135,7 @@ def _load(model: str | Path, score_threshold: float, thread: int) -> cv2.FaceDet
     try:
         weights = np.frombuffer(Path(path).read_bytes(), np.uint8)
     except OSError:
-        raise UsageError(f'face detector: cannot read {path}; give a YuNet model such as '
+        raise MissingError(f'face detector: cannot read {path}; give a YuNet model such as '
                          "face_detection_yunet_2023mar.onnx of OpenCV's model zoo") from None
     try:
         with _quiet_opencv():

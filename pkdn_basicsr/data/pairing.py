@@ -1,7 +1,7 @@
 """Which files belong together: images, their low-resolution versions and their parsing maps, matched by name."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pkdn_basicsr.errors import UsageError
@@ -122,3 +122,17 @@ def name_of_sample(sample: dict, dataset_opt: dict) -> str:
     root = os.path.abspath(os.path.expanduser(dataset_opt.get(option) or os.curdir))
     below = os.path.relpath(os.path.abspath(path), root)
     return os.path.basename(path) if below.startswith(os.pardir) else Path(below).as_posix()
+
+
+def check_set_names(names: Sequence[str]) -> None:
+    """Check that data sets can have files that are named after them.
+
+    Raises:
+        UsageError: Two have one name, or a name has a path in it.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"datasets: {names.count(name)} data sets have the name '{name}', which becomes part of "
+                             'file names; give each its own')
+        if os.path.basename(str(name)) != str(name) or name in (os.curdir, os.pardir):
+            raise UsageError(f"datasets: the name '{name}' becomes part of file names; write it without /")

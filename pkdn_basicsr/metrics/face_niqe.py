@@ -24,7 +24,7 @@ from basicsr.metrics import calculate_niqe, niqe
 from basicsr.metrics.metric_util import to_y_channel
 from basicsr.utils.registry import METRIC_REGISTRY
 
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import MissingError, UsageError
 
 BLOCK = 96
 MIN_BLOCKS = 16
@@ -62,11 +62,11 @@ def check_face_niqe(**kwargs) -> None:
     """Check before a run that BasicSR has its model of pristine photographs.
 
     Raises:
-        UsageError: The file is missing.
+        MissingError: The file is missing.
     """
     path = Path(niqe.__file__).with_name('niqe_pris_params.npz')
     if not path.is_file():
-        raise UsageError(f'NIQE needs {path}, which this installation of BasicSR lacks: put the file of that name in '
+        raise MissingError(f'NIQE needs {path}, which this installation of BasicSR lacks: put the file of that name in '
                          'basicsr/metrics of https://github.com/XPixelGroup/BasicSR there')
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from pkdn_basicsr.data.alignment import align_face
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import MissingError, UsageError
 from pkdn_basicsr.metrics.landmark_error import REMEMBERED_TRUTHS, check_detector, check_pair, truth_face
 from pkdn_basicsr.metrics.memo import remember_pictures
 
@@ -91,9 +91,12 @@ class _Embedder:
 
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """Return the embedding, float64 (D,), of a normalised RGB crop (size, size, 3)."""
+        return self.session.run(None, self.inputs(crop))[0].ravel().astype(np.float64)
+
+    def inputs(self, crop: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the model's input for a normalised RGB crop."""
         batch = crop[None].transpose(0, 3, 1, 2) if self.channels_first else crop[None]
-        name = self.session.get_inputs()[0].name
-        return self.session.run(None, {name: batch.astype(np.float32)})[0].ravel().astype(np.float64)
+        return {self.session.get_inputs()[0].name: batch.astype(np.float32)}
 
 
 @functools.lru_cache(maxsize=4)
@@ -101,18 +104,21 @@ def _load(path: str) -> _Embedder:
     try:
         import onnxruntime
     except ImportError:
-        raise UsageError('identity similarity needs onnxruntime, which is not installed; run: pip install '
+        raise MissingError('identity similarity needs onnxruntime, which is not installed; run: pip install '
                          "'pkdn_basicsr[metrics]'") from None
     path = os.path.abspath(os.path.expanduser(path))
     if not os.path.isfile(path):
-        raise UsageError(f'embedder: no such file: {path}; give a face recognition network, an ONNX file')
+        raise MissingError(f'embedder: no such file: {path}; give a face recognition network, an ONNX file')
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it raises is not to be printed as well
     with _named_in_errors(path):
         session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
     embedder = _Embedder(session, *_layout(session.get_inputs()[0].shape, path))
     with _named_in_errors(path):
-        embedder(np.zeros((embedder.size, embedder.size, 3)))
+        outputs = session.run(None, embedder.inputs(np.zeros((embedder.size, embedder.size, 3))))
+    if len(outputs) != 1 or outputs[0].ndim != 2:  # a detector has many, and their cosine would be near 1
+        raise UsageError(f'embedder: {path} gives {len(outputs)} outputs, the first of shape {outputs[0].shape}; '
+                         'expected one embedding (1, D) of a face recognition network')
     return embedder
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import MissingError, UsageError
 
 
 class Trunk(NamedTuple):
@@ -51,7 +51,8 @@ def calculate_lpips(img: np.ndarray, img2: np.ndarray, net: str = 'alex', weight
         **kwargs: The host passes the metric's other options (`better`, `on_missing`).
 
     Raises:
-        UsageError: Unknown trunk, missing or other weights, or pictures of unequal or too small size.
+        MissingError: The weights are not there.
+        UsageError: Unknown trunk, other weights, or pictures of unequal or too small size.
     """
     min_side = _trunk(net).min_side
     if img.shape != img2.shape or img.ndim != 3 or min(img.shape[:2]) < min_side:
@@ -69,8 +70,8 @@ def check_lpips(net: str = 'alex', weights: str | None = None, weights_sha256: s
     """Check before a run that `calculate_lpips` will find its weights; arguments and errors are the same."""
     path, digits = _weights_file(net, weights, weights_sha256)
     if not os.path.isfile(path):
-        raise UsageError(f'LPIPS needs the weights of {net}: put {_trunk(net).url} at {os.path.abspath(path)}, or name '
-                         'the file by weights: PATH')
+        raise MissingError(f'LPIPS needs the weights of {net}: put {_trunk(net).url} at {os.path.abspath(path)}, or '
+                           'name the file by weights: PATH')
     found = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     if not found.startswith(digits.lower()):
         raise UsageError(f'{os.path.abspath(path)}: expected SHA-256 {digits}..., found {found[:16]}...; it is not the '

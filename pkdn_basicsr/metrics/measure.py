@@ -43,9 +43,12 @@ def measure(metrics: Mapping[str, dict], result: np.ndarray, truth: np.ndarray |
 
 
 def mean_known(values: Sequence[float] | np.ndarray) -> float:
-    """Return the mean over the pictures that have a value; NaN where none has."""
+    """Return the mean over the pictures that have a finite value; NaN where none has.
+
+    A result equal to the truth has a PSNR of infinity, which would swallow all others.
+    """
     known = np.asarray(values, dtype=np.float64)
-    known = known[~np.isnan(known)]
+    known = known[np.isfinite(known)]
     return float(known.mean()) if known.size else math.nan
 
 

@@ -16,7 +16,7 @@ from basicsr.utils.registry import METRIC_REGISTRY
 from PIL import Image
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import MissingError, UsageError
 
 LEVELS = 4
 ORIENTATIONS = 0, 3  # of the six: the ones that the authors' release uses
@@ -76,13 +76,13 @@ def check_vif(**kwargs) -> None:
     """Check before a run that `calculate_vif` finds its pyramid.
 
     Raises:
-        UsageError: pyrtools is not installed.
+        MissingError: pyrtools is not installed.
     """
     try:
         import pyrtools  # noqa: F401
     except ImportError:
-        raise UsageError('VIF needs the package pyrtools, which is not installed: pip install "pkdn_basicsr[metrics]"; '
-                         'calculate_vif_p, another measure, does without') from None
+        raise MissingError('VIF needs the package pyrtools, which is not installed: pip install '
+                           '"pkdn_basicsr[metrics]"; calculate_vif_p, another measure, does without') from None
 
 
 calculate_vif.check = check_vif

@@ -13,7 +13,7 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from pkdn_basicsr.data.pairing import name_of_sample
+from pkdn_basicsr.data.pairing import check_set_names, name_of_sample
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import csv_text, write_whole
 from pkdn_basicsr.host.shards import gather, load_my_share, my_share
@@ -53,14 +53,21 @@ class FaceSRModel(SRModel):
         """Check before a run what `val` asks for.
 
         Raises:
-            UsageError: `save_best` names no metric of `val.metrics`, or `panels` is no number of faces.
+            UsageError: `save_best` names no metric of `val.metrics`, `panels` is no number of faces, or two data sets
+                would write the same files.
         """
         val_opt = opt.get('val') or {}
         metrics = val_opt.get('metrics') or {}
+        if not isinstance(val_opt.get('save_best') or [], str | list):
+            raise UsageError(f"val.save_best: expected a metric or a list of them, found {val_opt['save_best']!r}")
         for metric in _metrics_to_save(val_opt):
+            if '/' in str(metric):
+                raise UsageError(f"val.save_best: '{metric}' becomes part of a file's name; rename it without /")
             if metric not in metrics:
                 raise UsageError(f"val.save_best: there is no metric '{metric}' in val.metrics, which has "
                                  f'{", ".join(metrics) or "none"}')
+        names = [dataset['name'] for phase, dataset in (opt.get('datasets') or {}).items() if phase != 'train']
+        check_set_names(names)
         panels = val_opt.get('panels') or 0
         if not isinstance(panels, int) or panels < 0:
             raise UsageError(f'val.panels: expected a number of faces, found {panels!r}')
@@ -130,10 +137,10 @@ class FaceSRModel(SRModel):
         values = {metric: [face.values[metric] for face in faces] for metric in self._metrics()}
         self.metric_results = {metric: mean_known(column) for metric, column in values.items()}
         for metric, column in values.items():
-            unknown = sum(map(math.isnan, column))
+            unknown = sum(not math.isfinite(value) for value in column)
             if unknown:
-                get_root_logger().warning(f'{dataset}: {metric} has no value on {unknown} of {len(faces)} faces, which '
-                                          'its mean leaves out')
+                get_root_logger().warning(f'{dataset}: {metric} has no finite value on {unknown} of {len(faces)} '
+                                          'faces, which its mean leaves out')
         self._initialize_best_metric_results(dataset)
         new_best = [metric for metric in values if self._is_new_best(dataset, metric, current_iter)]
         self._log_validation_metric_values(current_iter, dataset, tb_logger)

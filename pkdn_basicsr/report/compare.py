@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch
 from basicsr.utils.dist_util import get_dist_info
+from basicsr.utils.registry import DATASET_REGISTRY
 from tqdm import tqdm
 
 import pkdn_basicsr
 from pkdn_basicsr.data.dataset_options import sample_scheme
+from pkdn_basicsr.data.pairing import check_set_names
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import write_whole
 from pkdn_basicsr.host.metric_check import drop_missing_metrics
@@ -20,7 +22,7 @@ from pkdn_basicsr.report.cost import LatencyRule, measure_costs
 from pkdn_basicsr.report.cost_plot import save_cost_plot
 from pkdn_basicsr.report.evaluate import Values, evaluate
 from pkdn_basicsr.report.face_grid import save_face_grid
-from pkdn_basicsr.report.faces import FaceSet, read_faces
+from pkdn_basicsr.report.faces import FaceSet
 from pkdn_basicsr.report.finished import FinishedMethods
 from pkdn_basicsr.report.latex import comparison_latex
 from pkdn_basicsr.report.method import Method, MissingCheckpointError, load_method
@@ -68,13 +70,9 @@ def make_plan(opt: dict, file: str, reference: str | None = None, allow_missing:
     Raises:
         UsageError: Something is missing or does not fit.
     """
-    datasets = [dataset for phase, dataset in (opt.get('datasets') or {}).items() if phase.split('_')[0] == 'test']
-    metrics = (opt.get('val') or {}).get('metrics')
-    for key, found in (('name', opt.get('name')), ('scale', opt.get('scale')), ('methods', opt.get('methods')),
-                       ('datasets.test', datasets), ('val.metrics', metrics)):
-        if not found:
-            raise UsageError(f'{file}: found no {key}; a comparison needs name, scale, methods, datasets.test and '
-                             'val.metrics')
+    _check_frame(opt, file)
+    datasets = _test_sets(opt)
+    metrics = {str(name): options for name, options in opt['val']['metrics'].items()}
     missing = drop_missing_metrics(metrics)
     if not metrics:
         raise UsageError(f'{file}: none of val.metrics can be computed: {"; ".join(missing.values())}')
@@ -83,43 +81,45 @@ def make_plan(opt: dict, file: str, reference: str | None = None, allow_missing:
     if reference not in (None, *names):
         raise UsageError(f"--reference: there is no method '{reference}'; the file has {', '.join(names)}")
     for dataset in datasets:
-        _check_maps(methods, dataset)
+        if dataset.get('dataroot_parsing'):
+            _check_maps(methods, dataset)
     return Plan(opt['name'], opt['scale'], datasets, methods, metrics, missing, reference or names[0],
                 LatencyRule.from_options(opt.get('latency')), record_run(file))
 
 
-def compare(plan: Plan, dataset_opt: dict, folder: Path, limit: int | None = None) -> Comparison | None:
+def compare(plan: Plan, faces: FaceSet, folder: Path) -> Comparison | None:
     """Run every method on every face of a test set, and write all about it.
 
     Every process of `torchrun` must call it. Methods that were finished before an interruption are not run again.
 
     Args:
-        plan: What to compare.
-        dataset_opt: One of its data sets.
+        plan: What to compare. A method that needs maps is left out where the test set has none.
+        faces: One of its test sets.
         folder: Where to write.
-        limit: Take the first faces only.
 
     Returns:
         The outcome in process 0, None in the others.
 
     Raises:
-        UsageError: A broken face, or a result that cannot be compared.
+        UsageError: A result that cannot be compared, or maps of another scheme than a method knows.
     """
-    faces = read_faces(dataset_opt, plan.scale, limit)
+    methods = _methods_for(plan.methods, faces)
     metrics = {name: record_files_in(options) for name, options in plan.metrics.items()}
     finished = FinishedMethods(folder / 'finished', {
         'faces': faces.sha256, 'metrics': metrics, 'version': pkdn_basicsr.__version__})
-    values = _values(plan, faces, finished)
+    values = _values(plan, methods, faces, finished)
     if get_dist_info()[0] != 0:
         return None
-    costs = measure_costs(plan.methods, faces, plan.latency)
+    costs = measure_costs(methods, faces, plan.latency)
     results = {method.name: MethodResult(
         method.network_opt, method.option_file, method.checkpoint, method.prior and method.prior.description,
-        method.sees_truth, cost, *values[method.name]) for method, cost in zip(plan.methods, costs, strict=True)}
-    comparison = Comparison(plan.name, dataset_opt['name'], plan.scale, faces.lq_size, faces.images, faces.sha256,
-                            metrics, plan.missing, plan.latency, plan.reference, results)
+        method.recipe['maps'], method.sees_truth, cost, *values[method.name])
+        for method, cost in zip(methods, costs, strict=True)}
+    reference = plan.reference if plan.reference in results else methods[0].name
+    comparison = Comparison(plan.name, faces.options['name'], plan.scale, faces.lq_size, faces.images, faces.sha256,
+                            metrics, plan.missing, plan.latency, reference, results)
     write_tables(comparison, folder)
-    save_face_grid(folder / 'faces.png', comparison, plan.methods, faces)
+    save_face_grid(folder / 'faces.png', comparison, methods, faces, plan.metrics)
     return comparison
 
 
@@ -132,12 +132,13 @@ def write_tables(comparison: Comparison, folder: Path) -> None:
     save_cost_plot(folder / 'cost.png', comparison)
 
 
-def _values(plan: Plan, faces: FaceSet, finished: FinishedMethods) -> dict[str, tuple[Run, Values]]:
+def _values(plan: Plan, methods: Sequence[Method], faces: FaceSet,
+            finished: FinishedMethods) -> dict[str, tuple[Run, Values]]:
     """Return every method's values, and the run in which they were computed; of use in process 0 only."""
     rank, _ = get_dist_info()
-    values = from_first({method.name: finished.find(method.recipe) for method in plan.methods})
-    todo = [method for method in plan.methods if values[method.name] is None]
-    for method in plan.methods if rank == 0 else ():
+    values = from_first({method.name: finished.find(method.recipe) for method in methods})
+    todo = [method for method in methods if values[method.name] is None]
+    for method in methods if rank == 0 else ():
         if method not in todo:
             print(f'{method.name}: finished in an earlier run')
     with tqdm(total=len(todo) * len(my_share(len(faces.images))), unit='face', disable=rank != 0) as progress:
@@ -150,20 +151,60 @@ def _values(plan: Plan, faces: FaceSet, finished: FinishedMethods) -> dict[str, 
     return values
 
 
+def _test_sets(opt: dict) -> list[dict]:
+    return [dataset for phase, dataset in opt['datasets'].items() if str(phase).split('_')[0] == 'test']
+
+
+def _check_frame(opt: dict, file: str) -> None:
+    """Check that all sections are there, and are sections."""
+    val_opt = opt.get('val')
+    sections = {'methods': opt.get('methods'), 'datasets': opt.get('datasets'), 'val': val_opt,
+                'val.metrics': val_opt.get('metrics') if isinstance(val_opt, dict) else None}
+    for key, section in sections.items():
+        if not isinstance(section, dict) or not section:
+            raise UsageError(f'{file}: {key}: expected names and values, found {section!r}; a comparison needs name, '
+                             'scale, methods, datasets.test and val.metrics')
+    if not opt.get('name') or not isinstance(opt.get('scale'), int):
+        raise UsageError(f'{file}: expected a name and a whole number as scale, found name: {opt.get("name")!r}, '
+                         f'scale: {opt.get("scale")!r}')
+    if not isinstance(opt.get('latency') or {}, dict):
+        raise UsageError(f'{file}: latency: expected batch, repeats and warmup, found {opt["latency"]!r}')
+    datasets = _test_sets(opt)
+    if not datasets:
+        raise UsageError(f'{file}: found no datasets.test')
+    for dataset in datasets:
+        if not isinstance(dataset, dict) or 'name' not in dataset or dataset.get('type') not in DATASET_REGISTRY:
+            raise UsageError(f'{file}: datasets.test: expected a name and a type (one of '
+                             f'{", ".join(sorted(DATASET_REGISTRY.keys()))}), found {dataset!r}')
+    check_set_names([dataset['name'] for dataset in datasets])
+
+
 def _load_methods(entries: Mapping, allow_missing: bool) -> list[Method]:
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     methods: dict[str, Method] = {}
     for name, entry in entries.items():
         try:
-            methods[name] = load_method(name, entry, device, methods)
+            methods[str(name)] = load_method(str(name), entry, device, methods)
         except MissingCheckpointError as error:
             if not allow_missing:
                 raise
-            if get_dist_info()[0] == 0:
-                print(f'left out: {error}', flush=True)
+            _say(f'left out: {error}')
     if not methods:
         raise UsageError('methods: no method is left')
     return list(methods.values())
+
+
+def _methods_for(methods: Sequence[Method], faces: FaceSet) -> list[Method]:
+    """Return the methods that can run on a test set: those that need maps only where it has them."""
+    name, chosen = faces.options['name'], []
+    for method in methods:
+        if method.needs_maps and not faces.has_maps:
+            _say(f"left out on {name}: '{method.name}' sees the true parsing map; the data set has no dataroot_parsing")
+        else:
+            chosen.append(method)
+    if not chosen:
+        raise UsageError(f'data set {name}: every method needs parsing maps; give dataroot_parsing')
+    return chosen
 
 
 def _check_maps(methods: Sequence[Method], dataset_opt: dict) -> None:
@@ -174,3 +215,8 @@ def _check_maps(methods: Sequence[Method], dataset_opt: dict) -> None:
             if method.scheme != scheme:
                 raise UsageError(f"method '{method.name}' was trained with maps of the scheme {method.scheme}, "
                                  f"{dataset_opt['name']} has {scheme}")
+
+
+def _say(line: str) -> None:
+    if get_dist_info()[0] == 0:
+        print(line, flush=True)

@@ -22,6 +22,7 @@ class MethodResult:
         option_file: That file.
         checkpoint: Its weights; None for a network that has none.
         prior: What map it sees; None when it sees the low-resolution face alone.
+        maps: `maps:` of its entry, with the hash of the parser; None for the data set's maps, or none.
         sees_truth: Whether it sees what is not there in use; it then takes no part in the ranking.
         cost: Parameters, MACs, latency.
         run: When and where this was computed.
@@ -32,6 +33,7 @@ class MethodResult:
     option_file: FileRecord
     checkpoint: FileRecord | None
     prior: str | None
+    maps: Mapping | None
     sees_truth: bool
     cost: Cost
     run: Run
@@ -43,11 +45,11 @@ class Statistics:
     """A metric of a method over all faces.
 
     Attributes:
-        mean: Over the faces that have a value.
+        mean: Over the faces that have a finite value.
         mean_ci95: Its 95 % bootstrap interval.
         difference: Mean difference to the reference over the faces on which both have a value; None for itself.
         ci95: Its paired 95 % bootstrap interval; None for the reference.
-        unknown: Faces without a value.
+        unknown: Faces without a finite value, such as the PSNR of a result that equals the truth.
     """
 
     mean: float
@@ -94,14 +96,17 @@ class Comparison:
                    for name, result in self.methods.items() for metric in self.metrics
                    for kind, values in (('mean', result.values[metric]),
                                         ('difference', self._differences(name, metric)))}
-        ends = dict(zip(columns, map(tuple, intervals(np.stack(list(columns.values()), axis=1)).tolist()), strict=True))
+        table = np.stack(list(columns.values()), axis=1)
+        finite = np.where(np.isfinite(table), table, np.nan)
+        ends = dict(zip(columns, map(tuple, intervals(finite).tolist()), strict=True))
 
         def of(name: str, metric: str) -> Statistics:
             values, is_reference = self.methods[name].values[metric], name == self.reference
             return Statistics(
                 mean=mean_known(values), mean_ci95=ends[name, metric, 'mean'],
                 difference=None if is_reference else mean_known(columns[name, metric, 'difference']),
-                ci95=None if is_reference else ends[name, metric, 'difference'], unknown=int(np.isnan(values).sum()))
+                ci95=None if is_reference else ends[name, metric, 'difference'],
+                unknown=int((~np.isfinite(values)).sum()))
 
         return {name: {metric: of(name, metric) for metric in self.metrics} for name in self.methods}
 

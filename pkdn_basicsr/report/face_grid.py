@@ -1,7 +1,7 @@
 """Chosen faces as every method makes them, side by side."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -34,7 +34,8 @@ def pick_faces(gains: np.ndarray) -> list[int]:
     return list(dict.fromkeys([0, *picked]))
 
 
-def save_face_grid(path: Path, comparison: Comparison, methods: Sequence[Method], faces: FaceSet) -> None:
+def save_face_grid(path: Path, comparison: Comparison, methods: Sequence[Method], faces: FaceSet,
+                   metrics: Mapping[str, dict]) -> None:
     """Draw chosen faces, one a row: low resolution, bicubic, every method with its value of the first metric, truth.
 
     The faces are the first one, and those with the lowest, median and highest gain of the last method that sees no
@@ -45,6 +46,7 @@ def save_face_grid(path: Path, comparison: Comparison, methods: Sequence[Method]
         comparison: The values.
         methods: The networks, in the order of the columns.
         faces: The test set.
+        metrics: `val.metrics` of the option file.
     """
     metric = next(iter(comparison.metrics))
     winner, gains = _gains(comparison, metric)
@@ -58,7 +60,7 @@ def save_face_grid(path: Path, comparison: Comparison, methods: Sequence[Method]
         _show(row[0], tensor2img([batch['lq']]), _shorten(faces.images[index]))
         for axis, method in zip(row[1:-1], columns, strict=True):
             result = _bicubic(batch, faces.scale) if method == 'bicubic' else method.super_resolve(batch)
-            value = measure({metric: comparison.metrics[metric]}, result, truth, faces.images[index])[metric]
+            value = measure({metric: metrics[metric]}, result, truth, faces.images[index])[metric]
             _show(axis, result, number_text(value, value))
         _show(row[-1], truth)
     names = [name if name == 'bicubic' else name.name + PRIOR_MARK * name.sees_truth for name in columns]

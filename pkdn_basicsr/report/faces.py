@@ -24,6 +24,7 @@ class FaceSet:
         images: Names of the faces.
         sha256: Hash of all names, low-resolution faces, true faces and maps.
         lq_size: Height and width of the first low-resolution face.
+        has_maps: Whether its samples have parsing maps.
     """
 
     samples: Dataset
@@ -32,6 +33,7 @@ class FaceSet:
     images: tuple[str, ...]
     sha256: str
     lq_size: tuple[int, int]
+    has_maps: bool
 
 
 def read_faces(dataset_opt: dict, scale: int, limit: int | None = None) -> FaceSet:
@@ -56,7 +58,8 @@ def read_faces(dataset_opt: dict, scale: int, limit: int | None = None) -> FaceS
     faces = from_first(gather([_look_at(sample, name_of_sample(sample, dataset_opt), scale) for sample in shown]))
     names, hashes, sizes = zip(*faces, strict=True)
     lines = '\n'.join(f'{name} {digest}' for name, digest in zip(names, hashes, strict=True))
-    return FaceSet(samples, dict(dataset_opt), scale, names, hashlib.sha256(lines.encode()).hexdigest(), sizes[0])
+    return FaceSet(samples, dict(dataset_opt), scale, names, hashlib.sha256(lines.encode()).hexdigest(), sizes[0],
+                   'parsing' in samples[0])
 
 
 def _look_at(sample: dict, name: str, scale: int) -> tuple[str, str, tuple[int, int]]:

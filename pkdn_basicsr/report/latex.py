@@ -8,6 +8,7 @@ from pkdn_basicsr.report.table import cost_cells, difference_text, higher_is_bet
 
 _MARKS = {1: r'\textbf{%s}', 2: r'\underline{%s}'}
 _ESCAPES = {'\\': r'\textbackslash{}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
+            '[': '{[}', ']': '{]}',  # a line break before takes a bare bracket as its argument
             **{letter: f'\\{letter}' for letter in '&%$#_{}'}}
 
 

@@ -4,7 +4,7 @@ How much a method loses when its prior is not perfect is the question behind dis
 a map that is given at test time must come from somewhere.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -36,7 +36,8 @@ class MapSource:
 TRUE_MAPS = MapSource('the true parsing map', True, lambda batch: batch['parsing'])
 
 
-def map_source(entry: dict | None, scheme: str, picture: Callable[[Batch, str], Tensor]) -> MapSource:
+def map_source(entry: dict | None, scheme: str, picture: Callable[[Batch, str], Tensor],
+               sources_from_truth: Collection[str] = ('gt',)) -> MapSource:
     """Resolve `maps:` of a method.
 
     Args:
@@ -46,6 +47,7 @@ def map_source(entry: dict | None, scheme: str, picture: Callable[[Batch, str], 
             parsed; the parser is the shipped one unless a path is given.
         scheme: Class scheme of the maps the method takes.
         picture: `(batch, WHAT)` -> the picture to parse, (B, 3, H, W) in [0, 1].
+        sources_from_truth: Every WHAT that is made from the truth.
 
     Raises:
         UsageError: An entry that is none of these, an unknown class, or no parser.
@@ -61,7 +63,7 @@ def map_source(entry: dict | None, scheme: str, picture: Callable[[Batch, str], 
             return MapSource(f'the true parsing map without {", ".join(classes)}', True,
                              lambda batch: drop_classes(batch['parsing'], indices))
         case {'predicted_from': str(what), **rest} if set(rest) <= {'parser'}:
-            return _predicted(what, rest.get('parser'), scheme, picture)
+            return _predicted(what, rest.get('parser'), scheme, picture, what in sources_from_truth)
     raise UsageError(f'expected maps: {{shift: PIXELS}}, {{drop: [CLASS, ...]}} or {{predicted_from: gt, lq or a '
                      f'method}}, found {entry}')
 
@@ -77,7 +79,8 @@ def drop_classes(maps: Tensor, indices: list[int]) -> Tensor:
     return torch.where(torch.isin(maps, torch.tensor(indices, dtype=maps.dtype)), IGNORE, maps)
 
 
-def _predicted(what: str, parser: str | None, scheme: str, picture: Callable[[Batch, str], Tensor]) -> MapSource:
+def _predicted(what: str, parser: str | None, scheme: str, picture: Callable[[Batch, str], Tensor],
+               from_truth: bool) -> MapSource:
     net, parser_scheme = load_face_parser(parser)
 
     def maps(batch: Batch) -> Tensor:
@@ -85,4 +88,4 @@ def _predicted(what: str, parser: str | None, scheme: str, picture: Callable[[Ba
         return torch.from_numpy(convert_parsing(labels.cpu().numpy(), parser_scheme, scheme))
 
     origin = {'gt': 'the true face', 'lq': 'the bicubic enlargement'}.get(what, f'the result of {what}')
-    return MapSource(f'a map predicted from {origin}', what == 'gt', maps)
+    return MapSource(f'a map predicted from {origin}', from_truth, maps)

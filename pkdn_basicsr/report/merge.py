@@ -32,10 +32,17 @@ def merge(comparisons: Mapping[str, Comparison], reference: str | None) -> Compa
         for name in [name for name in metrics if name not in other.metrics]:
             missing[name] = f'not in {file}'
             del metrics[name]
-        for name, options in metrics.items():
-            if other.metrics[name] != options:
-                raise UsageError(f"{file}: metric '{name}' is {other.metrics[name]}, but {options} in {first_file}")
+        for name in metrics:
+            meanings = [_meaning(comparison.metrics[name]) for comparison in (first, other)]
+            for key in sorted(meanings[0].keys() | meanings[1].keys()):
+                if meanings[0].get(key) != meanings[1].get(key):
+                    raise UsageError(f"{file}: metric '{name}' has {key}: {other.metrics[name].get(key)}, but "
+                                     f'{first.metrics[name].get(key)} in {first_file}')
+        if other.latency != first.latency:
+            raise UsageError(f'{file}: latency was measured by {other.latency}, but by {first.latency} in {first_file}')
         missing.update({name: f'not in {first_file}' for name in other.metrics if name not in first.metrics})
+    if not metrics:
+        raise UsageError(f'{", ".join(comparisons)}: no metric is in all of them')
     reference = reference or first.reference
     if reference not in methods:
         raise UsageError(f"--reference: there is no method '{reference}'; the files have {', '.join(methods)}")
@@ -43,4 +50,10 @@ def merge(comparisons: Mapping[str, Comparison], reference: str | None) -> Compa
 
 
 def _identity(result) -> tuple:
-    return result.network, result.checkpoint and result.checkpoint.sha256, result.prior
+    return result.network, result.checkpoint and result.checkpoint.sha256, result.prior, _meaning(result.maps or {})
+
+
+def _meaning(options: Mapping) -> dict:
+    """Return options without where files lay and what does not touch the number."""
+    return {key: value['sha256'] if isinstance(value, Mapping) and 'sha256' in value else value
+            for key, value in options.items() if key != 'on_missing'}

@@ -16,7 +16,8 @@ from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import one_hot_prior, takes_parsing
 from pkdn_basicsr.report.maps import Batch, MapSource, map_source
 from pkdn_basicsr.report.network import build_untrained
-from pkdn_basicsr.report.provenance import FileRecord, record_file
+from pkdn_basicsr.report.provenance import FileRecord, record_file, record_files_in
+from pkdn_basicsr.weights.face_parser import SHIPPED_FACE_PARSER
 
 _ENTRY_KEYS = {'opt', 'checkpoint', 'maps'}
 
@@ -110,11 +111,11 @@ def load_method(name: str, entry: str | dict, device: torch.device, earlier: Map
     if 'network_g' not in opt:
         raise UsageError(f"method '{name}': {entry['opt']} has no network_g")
     check_components({'network_g': opt['network_g']})
-    recipe = {'network': dict(opt['network_g']), 'checkpoint': None, 'maps': entry.get('maps')}
+    recipe = {'network': dict(opt['network_g']), 'checkpoint': None, 'maps': _traceable(entry.get('maps'))}
     net = build_untrained(opt['network_g'])
     checkpoint = None
     if any(True for _ in net.parameters()):
-        path = entry.get('checkpoint') or _checkpoint_path(opt)
+        path = os.path.expanduser(entry.get('checkpoint') or _checkpoint_path(opt))
         checkpoint = _load_weights(name, net, path, opt)
         recipe['checkpoint'] = checkpoint.sha256
     net = net.to(device).eval()
@@ -139,14 +140,22 @@ def _prior(name: str, net: nn.Module, maps: dict | None, scheme: str, earlier: M
 
     what = maps.get('predicted_from') if isinstance(maps, dict) else None
     if what not in (None, 'gt', 'lq', *earlier):
-        raise UsageError(f"method '{name}': maps.predicted_from: there is no method '{what}' above it; expected gt, lq "
-                         f'or one of {", ".join(earlier)}')
+        # --allow-missing may have left it out, and then leaves out this one too
+        raise MissingCheckpointError(f"method '{name}': maps.predicted_from: there is no method '{what}' above it; "
+                                     f'expected gt, lq or one of {", ".join(earlier)}')
     if what in earlier:
         recipe['source'] = earlier[what].recipe
     try:
-        return map_source(maps, scheme, picture)
+        return map_source(maps, scheme, picture, ['gt', *(each for each in earlier if earlier[each].sees_truth)])
     except UsageError as error:
         raise UsageError(f"method '{name}': {error}") from None
+
+
+def _traceable(maps: dict | None) -> dict | None:
+    """Return `maps:` with the hash of the parser's file, also of the shipped one."""
+    if not isinstance(maps, dict) or 'predicted_from' not in maps:
+        return maps
+    return record_files_in({**maps, 'parser': maps.get('parser') or str(SHIPPED_FACE_PARSER)})
 
 
 def _scheme(opt: dict) -> str:

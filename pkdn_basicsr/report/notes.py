@@ -19,7 +19,7 @@ def _about_metrics(comparison: Comparison) -> list[str]:
         unknown = {name: statistics[metric].unknown for name, statistics in comparison.statistics.items()}
         if any(unknown.values()):
             counts = ', '.join(f'{name} {count}' for name, count in unknown.items() if count)
-            lines.append(f'{metric}: faces without a value, left out of its means: {counts}.')
+            lines.append(f'{metric}: faces without a finite value, left out of its means: {counts}.')
     return lines
 
 

@@ -38,7 +38,8 @@ def record_file(path: str | Path) -> FileRecord:
 
 def record_files_in(options: dict) -> dict:
     """Return options in which every value that names a file is its path and hash."""
-    return {key: vars(record_file(value)) if isinstance(value, str) and os.path.isfile(value) else value
+    return {key: vars(record_file(os.path.expanduser(value)))
+            if isinstance(value, str) and os.path.isfile(os.path.expanduser(value)) else value
             for key, value in options.items()}
 
 

@@ -1,6 +1,7 @@
 """A comparison as a table: Markdown and comma-separated."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from pkdn_basicsr.files import csv_text
@@ -22,23 +23,28 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join([line(header), rule, *(line(row) for row in rows)]) + '\n'
 
 
+def _escape(text: str) -> str:
+    return re.sub(r'([\\|*_`<])', r'\\\1', text)
+
+
 def comparison_markdown(comparison: Comparison) -> str:
     """Return costs and means (best bold, second in italics), differences with their intervals, and notes."""
     marks = {1: '**{}**', 2: '_{}_'}
     ranks = {metric: rank(comparison, metric) for metric in comparison.metrics}
     means, differences = [], []
     for name, statistics in comparison.statistics.items():
-        label = name + PRIOR_MARK * comparison.methods[name].sees_truth
+        label = _escape(name) + PRIOR_MARK * comparison.methods[name].sees_truth
         metrics = [marks.get(ranks[metric].get(name), '{}').format(number_text(found.mean, found.mean))
                    for metric, found in statistics.items()]
         means.append([label, *cost_cells(comparison.methods[name]), *metrics, *('n/a' for _ in comparison.missing)])
         if name != comparison.reference:
             differences.append([label, *map(difference_text, statistics.values())])
-    header = [f'{metric} {"↑" if higher_is_better(comparison, metric) else "↓"}' for metric in comparison.metrics]
-    parts = [markdown_table(['method', 'params M', 'MACs G', 'ms', *header, *comparison.missing], means)]
+    arrows = {True: '↑', False: '↓'}
+    header = [f'{_escape(metric)} {arrows[higher_is_better(comparison, metric)]}' for metric in comparison.metrics]
+    parts = [markdown_table(['method', 'params M', 'MACs G', 'ms', *header, *map(_escape, comparison.missing)], means)]
     if differences:
         parts += [f'Difference to {comparison.reference}, mean [95 % interval]:\n',
-                  markdown_table(['method', *comparison.metrics], differences)]
+                  markdown_table(['method', *map(_escape, comparison.metrics)], differences)]
     return '\n'.join([*parts, *(f'{note}\n' for note in notes(comparison))])
 
 

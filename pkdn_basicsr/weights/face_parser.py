@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pkdn_basicsr.archs.face_parser_arch import FaceParser
 from pkdn_basicsr.data.parsing_labels import ParsingScheme, get_scheme
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import MissingError, UsageError
 from pkdn_basicsr.weights.onnx_parser import OnnxParser
 
 SHIPPED_FACE_PARSER = Path(__file__).with_name('face_parser-ba24c33a.safetensors')
@@ -41,7 +41,7 @@ def load_face_parser(path: str | None = None, scheme: str | None = None, normali
     if reader is None:
         raise UsageError(f'face parser: expected a file {", ".join(readers)}, found {path}')
     if not os.path.isfile(path):
-        raise UsageError(f'face parser: no such file: {path}')
+        raise MissingError(f'face parser: no such file: {path}')
     net, scheme = reader(path, scheme, normalization)
     found = get_scheme(scheme)
     if net.num_classes not in (found.num_classes, None):

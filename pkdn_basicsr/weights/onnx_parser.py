@@ -5,7 +5,7 @@ import os
 import torch
 from torch import Tensor, nn
 
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import MissingError, UsageError
 
 NORMALIZATIONS = {
     'unit': ((0., 0., 0.), (1., 1., 1.)),
@@ -68,7 +68,7 @@ def _open_session(path: str):
     try:
         import onnxruntime
     except ImportError:
-        raise UsageError('a face parser in ONNX form needs onnxruntime, which is not installed; run: pip install '
+        raise MissingError('a face parser in ONNX form needs onnxruntime, which is not installed; run: pip install '
                          "'pkdn_basicsr[metrics]'") from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it raises is printed, too

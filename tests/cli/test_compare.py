@@ -11,6 +11,7 @@ from PIL import Image
 from pkdn_basicsr.archs import PKDNTeacher
 from pkdn_basicsr.cli.compare import run
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.weights.face_parser import SHIPPED_FACE_PARSER
 
 TINY = {'scale': 8, 'num_feat': 4, 'num_enc_blocks': [1], 'num_neck_blocks': 1, 'num_dec_blocks': [1]}
 
@@ -72,9 +73,9 @@ def test_the_reference_must_be_a_method(project):
 
 
 @pytest.mark.parametrize(('change', 'message'), [
-    ({'methods': None}, 'found no methods'),
+    ({'methods': None}, 'methods: expected names and values'),
     ({'datasets': {'val': {}}}, 'found no datasets.test'),
-    ({'val': {}}, 'found no val.metrics'),
+    ({'val': {}}, 'val: expected names and values'),
     ({'methods': {'teacher': {'checkpoint': 'teacher.pth'}}}, "method 'teacher': expected the path of an option file"),
     ({'methods': {'teacher': {'opt': 'teacher.yml', 'chekpoint': 'x'}}}, 'chekpoint'),
     ({'methods': {'teacher': None}}, "method 'teacher': expected"),
@@ -212,7 +213,44 @@ def test_a_plugin_s_network_takes_part(project):
     assert '| theirs |' in (project / 'out' / 'table.md').read_text()
 
 
+def test_a_metric_that_takes_a_file_may_come_first(project):
+    metrics = {'parsing': {'type': 'calculate_parsing_miou', 'parser': str(SHIPPED_FACE_PARSER), 'size': 32}}
+    edit(project, lambda opt: opt.update(val={'metrics': metrics}))
+    assert run(COMPARE) == 0
+    assert (project / 'out' / 'faces.png').is_file()
+    parser = json.loads((project / 'out' / 'summary.json').read_text())['metrics']['parsing']['parser']
+    assert SHIPPED_FACE_PARSER.name.endswith(f"-{parser['sha256'][:8]}.safetensors")
+
+
+def test_a_teacher_takes_part_where_there_are_maps(project, capsys):
+    edit(project, lambda opt: opt['datasets'].update(test_2={
+        **opt['datasets']['test'], 'name': 'mapless', 'dataroot_parsing': None}))
+    assert run(COMPARE) == 0
+    assert "left out on mapless: 'teacher'" in capsys.readouterr().out
+    assert '| teacher' in (project / 'out' / 'faces' / 'table.md').read_text()
+    assert '| teacher' not in (project / 'out' / 'mapless' / 'table.md').read_text()
+    edit(project, lambda opt: opt.update(methods={'teacher': opt['methods']['teacher']}))
+    with pytest.raises(UsageError, match='mapless: every method needs parsing maps'):
+        run(COMPARE)
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_computed(project, usage_error, monkeypatch):
+    (project / 'file').write_text('')
+    monkeypatch.setattr('pkdn_basicsr.report.compare.evaluate', None)
+    for folder in ('file', 'file/below'):
+        with usage_error('-o', folder):
+            run([*COMPARE[:-1], folder])
+
+
 @pytest.mark.parametrize(('change', 'words'), [
+    (lambda opt: opt.update(methods=['bicubic.yml']), ['methods', 'bicubic.yml']),
+    (lambda opt: opt['val'].update(metrics=['psnr']), ['val.metrics', 'psnr']),
+    (lambda opt: opt.update(latency=5), ['latency', '5']),
+    (lambda opt: opt.update(scale='8'), ['scale', "'8'"]),
+    (lambda opt: opt['datasets'].update(test=None), ['datasets.test', 'None']),
+    (lambda opt: opt['datasets']['test'].update(type='ParsingMapDatase'), ['datasets.test', 'ParsingMapDatase']),
+    (lambda opt: opt['datasets'].update(test_2=opt['datasets']['test']), ['2 data sets', 'faces']),
+    (lambda opt: opt['datasets']['test'].update(name='../faces'), ['../faces']),
     (lambda opt: opt['val']['metrics']['psnr'].update(type='calculate_psnrr'), ['calculate_psnrr', 'calculate_psnr']),
     (lambda opt: opt['methods'].update(teacher={'opt': 'student.yml', 'checkpoint': 'teacher.pth'}),
      ["method 'teacher'", 'teacher.pth', 'PKDNStudent']),

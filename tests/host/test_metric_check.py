@@ -1,4 +1,5 @@
 import pytest
+from basicsr.utils.registry import METRIC_REGISTRY
 
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.metric_check import drop_missing_metrics
@@ -34,7 +35,8 @@ def test_a_misspelt_metric_suggests_the_nearest(name):
 @pytest.mark.parametrize(('metric', 'better'), [
     ('calculate_lpips', 'lower'), ('calculate_protocol_psnr', 'higher'), ('calculate_niqe', 'lower')])
 def test_the_direction_of_a_metric_is_known(metric, better):
-    metrics = {'m': {'type': metric, 'protocol': 'dic', 'on_missing': 'skip'}}
+    options = {'calculate_protocol_psnr': {'protocol': 'dic'}, 'calculate_niqe': {'crop_border': 0}}.get(metric, {})
+    metrics = {'m': {'type': metric, **options, 'on_missing': 'skip'}}
     kept = dict(metrics)
     drop_missing_metrics(metrics)
     assert kept['m']['better'] == better
@@ -42,9 +44,33 @@ def test_the_direction_of_a_metric_is_known(metric, better):
 
 def test_a_wrong_direction_is_an_error():
     with pytest.raises(UsageError, match='val.metrics.niqe: found better: higher, but lower is better'):
-        drop_missing_metrics({'niqe': {'type': 'calculate_niqe', 'better': 'higher'}})
+        drop_missing_metrics({'niqe': {'type': 'calculate_niqe', 'crop_border': 0, 'better': 'higher'}})
 
 
 def test_a_metric_that_is_no_section():
     with pytest.raises(UsageError, match="val.metrics.psnr: expected a type and its options, found 'dic'"):
         drop_missing_metrics({'psnr': 'dic'})
+
+
+@pytest.mark.parametrize(('metric', 'message'), [
+    ({**PSNR, 'crop_border': 8}, r"m.crop_border: calculate_protocol_psnr has no such option; did you mean '"),
+    ({'type': 'calculate_lpips', 'nett': 'vgg'}, "m.nett: calculate_lpips has no such option; did you mean 'net'"),
+    ({'type': 'calculate_psnr'}, 'm: calculate_psnr needs the option crop_border'),
+    ({**PSNR, 'on_missing': 'skp'}, "m.on_missing: expected skip, found 'skp'"),
+    ({'type': 'calculate_lpips', 'net': 'alx', 'on_missing': 'skip'}, "no trunk 'alx'"),  # wrong, not missing
+    ({'type': 'calculate_protocol_psnr', 'protocol': 'dc', 'on_missing': 'skip'}, "'dc' is unknown"),
+])
+def test_options_that_would_have_no_effect_or_are_wrong_are_refused(metric, message):
+    with pytest.raises(UsageError, match=message):
+        drop_missing_metrics({'m': metric})
+
+
+def test_a_metric_of_somebody_else_may_look_into_its_keywords():
+    def calculate_theirs(img, img2, **kwargs):
+        return kwargs['window']
+
+    METRIC_REGISTRY._do_register('calculate_theirs', calculate_theirs)
+    try:
+        assert drop_missing_metrics({'m': {'type': 'calculate_theirs', 'window': 3}}) == {}
+    finally:
+        del METRIC_REGISTRY._obj_map['calculate_theirs']

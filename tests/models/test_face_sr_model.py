@@ -135,7 +135,7 @@ def test_a_face_without_a_value_is_left_out_of_the_mean_and_counted(steered, val
     scores += [float('nan'), 2.]
     model.validation(val_loader, 1, None)
     assert model.metric_results == {'score': 2.}
-    assert 'score has no value on 1 of 2 faces' in caplog.text
+    assert 'score has no finite value on 1 of 2 faces' in caplog.text
 
 
 def test_a_mean_that_is_not_known_is_no_best_one(steered, val_loader, tmp_path):
@@ -181,10 +181,18 @@ def test_faces_without_truth_are_super_resolved_but_not_compared(face_options, b
     ({'save_best': ['psnr']}, ['val.save_best', 'none']),
     ({'panels': 'all'}, ['val.panels', "'all'"]),
     ({'panels': -1}, ['val.panels', '-1']),
+    ({'save_best': 5}, ['val.save_best', '5']),
+    ({'save_best': 's/s', 'metrics': {'s/s': {}}}, ['val.save_best', 's/s', 'without /']),
 ])
 def test_what_val_asks_for_is_checked_before_a_run(val, words, usage_error):
     with usage_error(*words):
         FaceSRModel.check({'val': val})
+
+
+@pytest.mark.parametrize('names', [['a', 'a'], ['a', 'b/c'], ['..']])
+def test_validation_sets_that_would_write_the_same_files_are_refused(names, usage_error):
+    with usage_error('datasets', names[-1]):
+        FaceSRModel.check({'val': {}, 'datasets': {f'val_{index}': {'name': name} for index, name in enumerate(names)}})
 
 
 def test_a_history_of_something_else_is_named(steered, usage_error, tmp_path):

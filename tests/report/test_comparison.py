@@ -30,3 +30,10 @@ def test_a_metric_that_no_face_has_is_unknown(make_comparison, make_result):
     comparison = make_comparison({'a': make_result(psnr=[math.nan] * 2), 'b': make_result(psnr=[1., 2.])})
     assert math.isnan(comparison.statistics['a']['psnr'].mean)
     assert math.isnan(comparison.statistics['b']['psnr'].ci95[0])
+
+
+def test_a_perfect_result_does_not_swallow_the_others(make_comparison, make_result):
+    comparison = make_comparison({'a': make_result(psnr=[math.inf, 20., 22.]), 'b': make_result(psnr=[30., 21., 23.])})
+    found = comparison.statistics['a']['psnr'], comparison.statistics['b']['psnr']
+    assert (found[0].mean, found[0].unknown) == (21., 1)
+    assert (found[1].difference, found[1].ci95) == (1., (1., 1.))

@@ -28,7 +28,7 @@ def test_grid_shows_the_results(tmp_path, faces, methods, make_comparison, make_
         results = {method.name: make_result(sees_truth=method.sees_truth, **evaluate(method, faces, metrics, progress))
                    for method in methods}
     comparison = make_comparison(results, metrics=metrics, images=faces.images)
-    save_face_grid(tmp_path / 'faces.png', comparison, methods, faces)
+    save_face_grid(tmp_path / 'faces.png', comparison, methods, faces, metrics)
     picture = np.asarray(Image.open(tmp_path / 'faces.png').convert('RGB'))
     grey = (picture == 128).all(2).mean()  # one of six columns (bicubic is added) is the 'grey' method's
     assert .08 < grey < .17

@@ -30,12 +30,14 @@ def test_every_row_has_every_column(comparison):
 
 
 def test_names_are_escaped(make_comparison, make_result):
-    text = comparison_latex(make_comparison({'a_b & 50% #1': make_result(psnr=[1.])}))
+    text = comparison_latex(make_comparison({'a_b & 50% #1': make_result(psnr=[1.]), '[1] b': make_result(psnr=[2.])}))
     assert r'a\_b \& 50\% \#1 &' in text
+    assert '{[}1{]} b &' in text
 
 
 @pytest.mark.skipif(not shutil.which('pdflatex'), reason='pdflatex is not installed')
 def test_it_compiles(comparison, tmp_path):
+    comparison = replace(comparison, methods={**comparison.methods, '[1] ours': comparison.methods['alone']})
     document = '\n'.join([r'\documentclass{article}\usepackage{booktabs}\begin{document}',
                           comparison_latex(replace(comparison, missing={'a_b': '100 % unknown'})), r'\end{document}'])
     (tmp_path / 't.tex').write_text(document)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from pkdn_basicsr.report.cost import LatencyRule
 from pkdn_basicsr.report.merge import merge
 
 
@@ -47,3 +48,30 @@ def test_one_name_for_two_methods_is_refused(make_comparison, make_result, usage
 def test_an_unknown_reference_is_refused(make_comparison, make_result, usage_error):
     with usage_error("'x'", 'a'):
         merge({'one.json': make_comparison({'a': make_result(psnr=[1.])})}, 'x')
+
+
+def test_where_a_file_lay_does_not_matter_but_its_content_does(make_comparison, make_result, usage_error):
+    def comparison(name, path, sha256, **more):
+        options = {'type': 'calculate_identity_similarity', 'embedder': {'path': path, 'sha256': sha256}, **more}
+        return make_comparison({name: make_result(psnr=[1.])}, metrics={'psnr': options})
+
+    one, other = comparison('a', 'x', '1'), comparison('b', 'x', '2')
+    moved = comparison('b', 'y', '1', on_missing='skip')
+    assert list(merge({'one': one, 'moved': moved}, None).methods) == ['a', 'b']
+    with usage_error('other', "metric 'psnr' has embedder"):
+        merge({'one': one, 'other': other}, None)
+
+
+def test_nothing_in_common_and_another_way_of_timing(make_comparison, make_result, usage_error):
+    one, other = make_comparison({'a': make_result(psnr=[1.])}), make_comparison({'b': make_result(distance=[1.])})
+    with usage_error('one', 'other', 'no metric'):
+        merge({'one': one, 'other': other}, None)
+    with usage_error('other', 'latency'):
+        merge({'one': one, 'other': replace(one, latency=LatencyRule(batch=2))}, None)
+
+
+def test_maps_of_two_parsers_make_two_methods(make_comparison, make_result, usage_error):
+    files = {name: make_comparison({'a': make_result(
+        psnr=[1.], prior='a map', maps={'parser': {'path': 'p', 'sha256': name}})}) for name in ('1', '2')}
+    with usage_error("'a'", 'rename'):
+        merge(files, None)

@@ -162,3 +162,21 @@ def test_a_size_that_the_network_cannot_take_is_named(tmp_path, option_file, usa
     method.net.forward = lambda lq: lq.view(7)
     with usage_error("method 'm'", 'PKDNStudent', '5x4'):
         method.super_resolve({'lq': torch.rand(1, 3, 4, 5)})
+
+
+def test_a_map_predicted_from_a_teacher_s_result_sees_the_truth_too(teacher_file, monkeypatch):
+    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda path: (None, 'celebamask_hq'))
+    teacher = load_method('t', teacher_file, CPU, {})
+    assert load_method('u', {'opt': teacher_file, 'maps': {'predicted_from': 't'}}, CPU, {'t': teacher}).sees_truth
+
+
+def test_the_parser_s_content_is_part_of_the_recipe(teacher_file, tmp_path, monkeypatch):
+    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda path: (None, 'celebamask_hq'))
+    entry = {'opt': teacher_file, 'maps': {'predicted_from': 'lq', 'parser': str(tmp_path / 'p.onnx')}}
+    recipes = []
+    for content in (b'1', b'2'):
+        (tmp_path / 'p.onnx').write_bytes(content)
+        recipes.append(load_method('t', entry, CPU, {}).recipe)
+    assert recipes[0] != recipes[1]
+    del entry['maps']['parser']
+    assert load_method('t', entry, CPU, {}).recipe['maps']['parser']['sha256'].startswith('ba24c33a')

@@ -21,7 +21,7 @@ def test_what_is_not_there_is_not_told(make_comparison, make_result):
 
 def test_faces_without_a_value_are_counted(make_comparison, make_result):
     text = '\n'.join(notes(make_comparison({'a': make_result(psnr=[1., 2.]), 'b': make_result(psnr=[math.nan, 2.])})))
-    assert 'psnr: faces without a value, left out of its means: b 1.' in text
+    assert 'psnr: faces without a finite value, left out of its means: b 1.' in text
 
 
 def test_times_of_several_runs_do_not_compare(comparison, make_result):

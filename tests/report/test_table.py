@@ -82,3 +82,8 @@ def test_csv_has_every_number_in_full(comparison):
     assert rows['bicubic']['psnr_ci_low'] == ''
     assert (rows['teacher']['sees_truth'], rows['alone']['parameters'], rows['alone']['macs']) == (
         'True', '1500000', '2000000000')
+
+
+def test_names_do_not_break_the_table(make_comparison, make_result):
+    text = comparison_markdown(make_comparison({'a|b *c*': make_result(psnr=[1.])}))
+    assert r'| a\|b \*c\* |' in text
