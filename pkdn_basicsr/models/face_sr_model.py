@@ -66,8 +66,8 @@ class FaceSRModel(SRModel):
             if metric not in metrics:
                 raise UsageError(f"val.save_best: there is no metric '{metric}' in val.metrics, which has "
                                  f'{", ".join(metrics) or "none"}')
-        names = [dataset['name'] for phase, dataset in (opt.get('datasets') or {}).items() if phase != 'train']
-        check_set_names(names)
+        check_set_names([dataset['name'] for phase, dataset in (opt.get('datasets') or {}).items()
+                         if phase != 'train' and 'name' in dataset])
         panels = val_opt.get('panels') or 0
         if not isinstance(panels, int) or panels < 0:
             raise UsageError(f'val.panels: expected a number of faces, found {panels!r}')
