@@ -1,6 +1,7 @@
 """Blocks that two or more networks use. Feature maps are `(B, C, H, W)` throughout."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -109,6 +110,41 @@ class Up(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Take `(B, num_in, H, W)` to `(B, num_out, 2 H, 2 W)`."""
         return F.pixel_shuffle(self.conv(x), 2)
+
+
+class Hourglass(nn.Module):
+    """SPARNet's hourglass (Chen et al., TIP 2021), which CTCNet takes over, without the gate at its end.
+
+    Every halving keeps a convolution of what comes in, which the way back adds.
+
+    Args:
+        num_in: channels that come in.
+        num_inner: channels inside, and that come out.
+        depth: halvings.
+        conv_norm_act: `(num_in, num_out, stride=1)` -> one of its convolutions, with norm and activation.
+    """
+
+    def __init__(
+        self, num_in: int, num_inner: int, depth: int, conv_norm_act: Callable[..., nn.Module]
+    ) -> None:
+        super().__init__()
+        widths = [num_in] + [num_inner] * (depth - 1)
+        self.keep = nn.ModuleList(conv_norm_act(width, num_inner) for width in widths)
+        self.down = nn.ModuleList(conv_norm_act(width, num_inner, stride=2) for width in widths)
+        self.middle = conv_norm_act(num_inner, num_inner)
+        self.up = nn.ModuleList(conv_norm_act(num_inner, num_inner) for _ in widths)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Take `(B, num_in, H, W)` to `(B, num_inner, H, W)`."""
+        kept = []
+        for keep, down in zip(self.keep, self.down, strict=True):
+            kept.append(keep(x))
+            x = down(x)
+        x = self.middle(x)
+        for up in self.up:
+            skip = kept.pop()
+            x = skip + up(F.interpolate(x, size=skip.shape[-2:], mode='nearest'))
+        return x
 
 
 def check_hr_size(network: nn.Module, lq: torch.Tensor, scale: int, multiple: int, least: int = 1) -> None:

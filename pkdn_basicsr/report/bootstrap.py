@@ -4,10 +4,12 @@ import warnings
 
 import numpy as np
 
+LEVEL = 0.95
+RESAMPLES = 10_000
 _CHUNK = 500  # resamples at a time, so that memory does not grow with their number
 
 
-def intervals(values: np.ndarray, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> np.ndarray:
+def intervals(values: np.ndarray, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
     """Return percentile bootstrap intervals of means over faces (Efron and Tibshirani 1993, chapter 13).
 
     All columns see the same resampled faces. A face without a value (NaN) is left out of its column's means.
@@ -45,7 +47,7 @@ def _count_draws(rng: np.random.Generator, faces: int, resamples: int) -> np.nda
     return np.bincount(drawn.ravel(), minlength=resamples * faces).reshape(resamples, faces).astype(np.float64)
 
 
-def paired_interval(values: np.ndarray, reference: np.ndarray, level: float = 0.95, resamples: int = 10_000,
+def paired_interval(values: np.ndarray, reference: np.ndarray, level: float = LEVEL, resamples: int = RESAMPLES,
                     seed: int = 0) -> tuple[float, float]:
     """Return the interval of the mean of `values - reference`.
 

@@ -9,7 +9,7 @@ from torch.utils.data import default_collate
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.report.complexity import count_macs, count_parameters
 from pkdn_basicsr.report.faces import FaceSet
-from pkdn_basicsr.report.latency import measure_latency, median_latency
+from pkdn_basicsr.report.latency import network_latency
 from pkdn_basicsr.report.method import Method
 
 
@@ -64,9 +64,8 @@ def measure_costs(methods: Sequence[Method], faces: FaceSet, rule: LatencyRule) 
     batch = default_collate([faces.samples[0]])
     inputs = [method.inputs(batch) for method in methods]
     repeated = [[tensor.expand(rule.batch, *tensor.shape[1:]).contiguous() for tensor in tensors] for tensors in inputs]
-    forwards = {method.name: lambda net=method.net, tensors=tensors: net(*tensors)
-                for method, tensors in zip(methods, repeated, strict=True)}
-    latency = median_latency(measure_latency(forwards, rule.repeats, rule.warmup))
+    nets = {method.name: method.net for method in methods}
+    latency = network_latency(nets, dict(zip(nets, repeated, strict=True)), rule.repeats, rule.warmup)
     costs = []
     for method, tensors in zip(methods, inputs, strict=True):
         macs = count_macs(method.net, tuple(tensors[0].shape[2:]), tensors[1:])

@@ -34,6 +34,7 @@ import numpy as np
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import csv_text, write_whole
 from pkdn_basicsr.metrics.measure import DECIMALS
+from pkdn_basicsr.report.bootstrap import LEVEL, RESAMPLES
 from pkdn_basicsr.report.comparison import Comparison, MethodResult, Statistics
 from pkdn_basicsr.report.cost import Cost, LatencyRule
 from pkdn_basicsr.report.evaluate import Values
@@ -58,7 +59,7 @@ def write_summary(comparison: Comparison, folder: Path) -> None:
         'missing': comparison.missing,
         'latency': asdict(comparison.latency),
         'reference': comparison.reference,
-        'interval': {'level': 0.95, 'resamples': 10_000, 'kind': 'percentile bootstrap over the faces'},
+        'interval': {'level': LEVEL, 'resamples': RESAMPLES, 'kind': 'percentile bootstrap over the faces'},
         'per_image': {'path': _PER_IMAGE, 'sha256': record_file(folder / _PER_IMAGE).sha256},
         'runs': [asdict(run) for run in runs],
         'methods': {name: _method_to_json(result, runs.index(result.run), comparison.statistics[name])

@@ -1,5 +1,10 @@
 """Options, batches and trained teachers for tests of the models: x4 to 16x16 pixels, 11 classes (helen)."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from basicsr.archs import build_network
@@ -119,3 +124,22 @@ def train():
             logs.append(model.get_current_log())
         return logs
     return train_on
+
+
+@pytest.fixture
+def run_two_processes(tmp_path):
+    """`run_two_processes(worker, cases)`: what each of two processes with half the batch records, by case."""
+    def run(worker, cases):
+        torch.save(cases, tmp_path / 'cases.pt')
+        env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
+        command = [sys.executable, Path(__file__).with_name(worker), tmp_path]
+        processes = [subprocess.Popen([*command, str(rank)], env=env, text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for rank in range(2)]
+        try:
+            outputs = [process.communicate(timeout=180)[0] for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+        assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+        return [torch.load(tmp_path / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
+    return run

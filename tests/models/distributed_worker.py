@@ -5,6 +5,7 @@ record has for every iteration the gradients and the log, and at the end the wei
 """
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,15 +40,16 @@ def _train(case: dict, rank: int) -> dict:
     return record
 
 
-def main() -> None:
+def main(train: Callable[[dict, int], dict]) -> None:
+    """Let `train(case, rank)` record every case."""
     folder, rank = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
     dist.init_process_group('gloo', init_method=(folder / 'rendezvous').absolute().as_uri(), rank=rank, world_size=2,
                             timeout=timedelta(seconds=60))
     cases = torch.load(folder / 'cases.pt', weights_only=True)
-    torch.save({name: _train(case, rank) for name, case in cases.items()}, folder / f'rank{rank}.pt')
+    torch.save({name: train(case, rank) for name, case in cases.items()}, folder / f'rank{rank}.pt')
     dist.destroy_process_group()
 
 
 if __name__ == '__main__':
-    main()
+    main(_train)

@@ -5,13 +5,10 @@ Reads `cases.pt`: {name: {'opt', 'batch'}}. Trains two iterations on half of the
 """
 
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
-
-import pkdn_basicsr  # noqa: F401
+from distributed_worker import main
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
@@ -33,16 +30,6 @@ def _train(case: dict, rank: int) -> dict:
     return record
 
 
-def main() -> None:
-    import many_outputs  # noqa: F401
-    folder, rank = Path(sys.argv[1]), int(sys.argv[2])
-    torch.set_num_threads(1)
-    dist.init_process_group('gloo', init_method=(folder / 'rendezvous').absolute().as_uri(), rank=rank, world_size=2,
-                            timeout=timedelta(seconds=60))
-    cases = torch.load(folder / 'cases.pt', weights_only=True)
-    torch.save({name: _train(case, rank) for name, case in cases.items()}, folder / f'rank{rank}.pt')
-    dist.destroy_process_group()
-
-
 if __name__ == '__main__':
-    main()
+    import many_outputs  # noqa: F401
+    main(_train)

@@ -1,7 +1,5 @@
 import copy
 import os
-import subprocess
-import sys
 from copy import deepcopy
 from pathlib import Path
 
@@ -479,25 +477,6 @@ def _alone(case):
     return record
 
 
-@pytest.fixture
-def run_two_processes(tmp_path):
-    """`run_two_processes(cases)`: what each of two processes with half the batch records, by case."""
-    def run(cases):
-        torch.save(cases, tmp_path / 'cases.pt')
-        worker = Path(__file__).with_name('distributed_worker.py')
-        env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
-        processes = [subprocess.Popen([sys.executable, worker, tmp_path, str(rank)], env=env, text=True,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for rank in range(2)]
-        try:
-            outputs = [process.communicate(timeout=180)[0] for process in processes]
-        finally:
-            for process in processes:
-                process.kill()
-        assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
-        return [torch.load(tmp_path / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
-    return run
-
-
 def test_two_processes_with_half_the_batch_each_train_as_one_with_the_whole(
         distillation_options, teacher_options, set_teacher, batch, run_two_processes, tmp_path):
     data = {key: batch[key] for key in ('lq', 'gt', 'parsing')}
@@ -517,7 +496,7 @@ def test_two_processes_with_half_the_batch_each_train_as_one_with_the_whole(
             os.makedirs(opt['path'][key])
         # both losses, the teacher's result alone, and, past the schedules, neither
         cases[name] = {'opt': opt, 'batch': data, 'val': val, 'iterations': [1, 2, 10, 11, 12]}
-    ranks = run_two_processes(cases)
+    ranks = run_two_processes('distributed_worker.py', cases)
 
     for name, case in cases.items():
         expected = _alone(case)

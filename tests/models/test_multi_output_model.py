@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from copy import deepcopy
 from pathlib import Path
 
@@ -278,7 +275,7 @@ def test_a_target_of_another_shape_is_refused(run, batch, loss, words, usage_err
 
 # several processes
 
-def test_two_processes_with_half_the_batch_each_train_as_one_with_the_whole(run, batch, tmp_path):
+def test_two_processes_with_half_the_batch_each_train_as_one_with_the_whole(run, batch, run_two_processes):
     run['train']['optim_g'] = {'type': 'SGD', 'lr': 0.05}
     run['train']['output_losses']['picture'] = {'type': 'L1Loss', 'target': 'colours'}
     some = deepcopy(run)
@@ -286,18 +283,7 @@ def test_two_processes_with_half_the_batch_each_train_as_one_with_the_whole(run,
     some['find_unused_parameters'] = True
     data = {key: batch[key] for key in ('lq', 'gt', 'parsing')}
     cases = {name: {'opt': opt, 'batch': data} for name, opt in (('all outputs', run), ('some outputs', some))}
-    torch.save(cases, tmp_path / 'cases.pt')
-    worker = Path(__file__).with_name('multi_output_worker.py')
-    env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
-    processes = [subprocess.Popen([sys.executable, worker, tmp_path, str(rank)], env=env, text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for rank in range(2)]
-    try:
-        outputs = [process.communicate(timeout=180)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
-    ranks = [torch.load(tmp_path / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
+    ranks = run_two_processes('multi_output_worker.py', cases)
 
     for name, case in cases.items():
         torch.manual_seed(0)

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pkdn_basicsr.archs.layers import ChannelAttention
+from pkdn_basicsr.archs.layers import ChannelAttention, Hourglass
 
 
 class _ScaledResidual(nn.Module):
@@ -60,30 +60,6 @@ def _conv_norm_act(num_in: int, num_out: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-class Hourglass(nn.Module):
-    """SPARNet's hourglass with PReLU, without its gate: `num_in` channels to `num_inner`, over `depth` halvings."""
-
-    def __init__(self, num_in: int, num_inner: int, depth: int) -> None:
-        super().__init__()
-        widths = [num_in] + [num_inner] * (depth - 1)
-        self.keep = nn.ModuleList(_conv_norm_act(width, num_inner) for width in widths)
-        self.down = nn.ModuleList(_conv_norm_act(width, num_inner, stride=2) for width in widths)
-        self.middle = _conv_norm_act(num_inner, num_inner)
-        self.up = nn.ModuleList(_conv_norm_act(num_inner, num_inner) for _ in widths)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Take `(B, num_in, H, W)` to `(B, num_inner, H, W)`."""
-        kept = []
-        for keep, down in zip(self.keep, self.down, strict=True):
-            kept.append(keep(x))
-            x = down(x)
-        x = self.middle(x)
-        for up in self.up:
-            skip = kept.pop()
-            x = skip + up(F.interpolate(x, size=skip.shape[-2:], mode='nearest'))
-        return x
-
-
 class StructureAttention(nn.Module):
     """Facial structure attention: one map in (0, 1), from an hourglass and channel attention, weighs all channels.
 
@@ -95,7 +71,7 @@ class StructureAttention(nn.Module):
 
     def __init__(self, num_feat: int, num_inner: int, depth: int) -> None:
         super().__init__()
-        self.hourglass = Hourglass(num_feat, num_inner, depth)
+        self.hourglass = Hourglass(num_feat, num_inner, depth, _conv_norm_act)
         self.attention = ChannelAttention(num_inner, squeeze_factor=16)
         self.project = nn.Conv2d(num_feat, num_inner, 1) if num_feat != num_inner else nn.Identity()
         self.gate = nn.Conv2d(num_inner, 1, 3, padding=1, padding_mode='reflect')

@@ -15,9 +15,8 @@ from typing import Literal
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
-from torch.nn import functional as F
 
-from pkdn_basicsr.archs.layers import BicubicUpsample, check_hr_size
+from pkdn_basicsr.archs.layers import BicubicUpsample, Hourglass, check_hr_size
 
 Attention = Literal['2d', '3d']
 
@@ -34,28 +33,15 @@ def _activation() -> nn.LeakyReLU:
     return nn.LeakyReLU(0.2, inplace=True)
 
 
-class _Hourglass(nn.Module):
+class _Hourglass(Hourglass):
     """The attention map `(B, num_gates, H, W)` in (0, 1) of `(B, num_in, H, W)`, looked for on `depth` halvings."""
 
     def __init__(self, num_in: int, num_gates: int, num_inner: int, depth: int) -> None:
-        super().__init__()
-        widths = [num_in] + [num_inner] * (depth - 1)
-        self.keep = nn.ModuleList(_conv_norm_act(width, num_inner) for width in widths)
-        self.down = nn.ModuleList(_conv_norm_act(width, num_inner, stride=2) for width in widths)
-        self.middle = _conv_norm_act(num_inner, num_inner)
-        self.up = nn.ModuleList(_conv_norm_act(num_inner, num_inner) for _ in widths)
+        super().__init__(num_in, num_inner, depth, _conv_norm_act)
         self.gate = _conv3(num_inner, num_gates)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        kept = []
-        for keep, down in zip(self.keep, self.down, strict=True):
-            kept.append(keep(x))
-            x = down(x)
-        x = self.middle(x)
-        for up in self.up:
-            skip = kept.pop()
-            x = skip + up(F.interpolate(x, size=skip.shape[-2:], mode='nearest'))
-        return torch.sigmoid(self.gate(x))
+        return torch.sigmoid(self.gate(super().forward(x)))
 
 
 class _FaceAttentionUnit(nn.Module):
