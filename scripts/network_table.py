@@ -3,8 +3,11 @@
     python scripts/network_table.py                    # every baseline and PKDN
     python scripts/network_table.py --no-latency       # the counts alone
     python scripts/network_table.py options/pkdn_student.yml options/baselines/sparnet.yml --batch 8
+    python scripts/network_table.py --operators        # beside their convolutions, products and transforms alone
 
-Networks are built from the option files, without weights.
+Networks are built from the option files, without weights. glibc hands large blocks back to the system after each
+operator, and gets them back as pages that must be cleared; without that, times are the networks' own:
+    MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184 python scripts/network_table.py
 """
 
 import argparse
@@ -25,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('files', nargs='*', type=Path, default=FILES, help='option files')
     parser.add_argument('--no-latency', action='store_true', help='count only')
+    parser.add_argument('--operators', action='store_true', help='times as multiples of the heavy operators alone')
     parser.add_argument('--batch', type=int, default=1, help='faces in a pass')
     parser.add_argument('--repeats', type=int, default=11, help='timed passes, of which the median counts')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads')
@@ -34,7 +38,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     try:
         rule = None if args.no_latency else LatencyRule.from_options({'batch': args.batch, 'repeats': args.repeats})
-        table = network_table(args.files, rule, REFERENCES, args.device)
+        table = network_table(args.files, rule, REFERENCES, args.device, args.operators)
     except UsageError as error:
         parser.error(str(error))
     print(table)

@@ -13,11 +13,12 @@ from pkdn_basicsr.report.complexity import count_macs, count_parameters
 from pkdn_basicsr.report.cost import LatencyRule
 from pkdn_basicsr.report.latency import network_latency
 from pkdn_basicsr.report.network import build_untrained
+from pkdn_basicsr.report.operator_time import time_over_operators
 from pkdn_basicsr.report.table import markdown_table
 
 
 def network_table(files: Sequence[Path], rule: LatencyRule | None, references: Sequence[str] = (),
-                  device: torch.device | str = 'cpu') -> str:
+                  device: torch.device | str = 'cpu', operators: bool = False) -> str:
     """Count and time the untrained `network_g` of option files, on random faces of the size that they ask for.
 
     Args:
@@ -25,6 +26,7 @@ def network_table(files: Sequence[Path], rule: LatencyRule | None, references: S
         rule: How to measure time; None: do not.
         references: File names without `.yml`; times are also given as multiples of theirs.
         device: Where the networks run.
+        operators: Also give times as multiples of those of the network's heavy operators (see `operator_time`).
 
     Returns:
         A Markdown table.
@@ -46,6 +48,10 @@ def network_table(files: Sequence[Path], rule: LatencyRule | None, references: S
         header += ['ms', *(f'/ {name}' for name in compared)]
         for row, own in zip(rows, seconds.values(), strict=True):
             row += [f'{1e3 * own:.1f}', *(f'{own / other:.2f}' for other in compared.values())]
+    if rule and operators:
+        header.append('/ operators')
+        for row, (file, net) in zip(rows, nets.items(), strict=True):
+            row.append(f'{time_over_operators(net, inputs[file], rule.repeats, rule.warmup):.2f}')
     return markdown_table(header, rows)
 
 

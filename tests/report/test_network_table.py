@@ -60,6 +60,13 @@ def test_networks_run_where_and_how_they_are_told(option_files):
     assert float(row[-2]) > 0
 
 
+def test_times_are_compared_with_those_of_the_operators(option_files, monkeypatch):
+    monkeypatch.setattr('pkdn_basicsr.report.network_table.time_over_operators',
+                        lambda net, inputs, repeats, warmup: 1.25 + net.scale + len(inputs) + repeats + warmup)
+    header, _, row = cells(network_table(option_files(s=STUDENT), LatencyRule(1, 20, 300), operators=True))
+    assert (header[-1], row[-1]) == ('/ operators', '326.25')
+
+
 def test_files_of_weights_are_not_read():
     net = build_untrained({'type': 'FishFSRNet', 'num_feat': 16, 'parsing_net': 'nowhere.pth'})
     assert net.scale == 8
