@@ -1,12 +1,17 @@
 """Which options `ParsingMapDataset` takes, which of them go together, and the class schemes that they name."""
 
 import difflib
+import os
 
+from pkdn_basicsr.data.lmdb_file import SUFFIX
 from pkdn_basicsr.data.parsing_labels import ParsingScheme, get_scheme
 from pkdn_basicsr.errors import UsageError
 
-_OWN = ('dataroot_gt', 'dataroot_lq', 'dataroot_parsing', 'parsing_scheme', 'convert_parsing_to', 'meta_info_file',
-        'split_file', 'exclude_file', 'gt_size', 'crop_range', 'val_crop', 'use_hflip')
+ROOTS = ('dataroot_gt', 'dataroot_lq', 'dataroot_parsing')
+"""Options that name where pictures lie."""
+
+_OWN = (*ROOTS, 'parsing_scheme', 'convert_parsing_to', 'meta_info_file', 'split_file', 'exclude_file', 'gt_size',
+        'crop_range', 'val_crop', 'use_hflip')
 # what BasicSR's pipelines and loaders read from, or write into, the same part of an option file
 _HOST = ('name', 'type', 'phase', 'scale', 'manual_seed', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
          'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers')
@@ -23,9 +28,12 @@ def check_options(opt: dict) -> None:
     _check_sizes(opt, where)
     if opt.get('meta_info_file') and opt.get('split_file'):
         raise UsageError(f'{where}: give meta_info_file or split_file, not both')
-    backend = (opt.get('io_backend') or {}).get('type', 'disk')
-    if backend != 'disk':
-        raise UsageError(f"{where}: io_backend.type '{backend}' is not supported; expected 'disk'")
+    _check_storage(opt, where)
+
+
+def storage_backend(opt: dict) -> str:
+    """Where a data set's pictures lie: 'disk' (folders) or 'lmdb'."""
+    return (opt.get('io_backend') or {}).get('type', 'disk')
 
 
 def stored_scheme(opt: dict) -> ParsingScheme:
@@ -54,6 +62,20 @@ def _check_names(opt: dict, where: str) -> None:
             raise UsageError(f"{where}: ParsingMapDataset has no option '{option}'; {hint}")
     if not opt.get('dataroot_gt'):
         raise UsageError(f'{where}: dataroot_gt is missing; give the folder of the high-resolution images')
+
+
+def _check_storage(opt: dict, where: str) -> None:
+    backend = storage_backend(opt)
+    if backend not in ('disk', 'lmdb'):
+        raise UsageError(f"{where}: io_backend.type '{backend}' is not supported; expected 'disk' or 'lmdb'")
+    for option in ROOTS:
+        root = opt.get(option)
+        if root is None or root.rstrip(os.sep).endswith(SUFFIX) == (backend == 'lmdb'):
+            continue
+        if backend == 'lmdb':
+            raise UsageError(f'{where}: with io_backend.type lmdb {option} must end in {SUFFIX}, found {root}; name an '
+                             'LMDB, or set io_backend.type: disk to read folders')
+        raise UsageError(f'{where}: {option} {root} is an LMDB; set io_backend.type: lmdb')
 
 
 def _check_sizes(opt: dict, where: str) -> None:

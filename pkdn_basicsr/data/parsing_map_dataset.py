@@ -12,11 +12,12 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from pkdn_basicsr.data.crop import Box, centre_square, random_square
-from pkdn_basicsr.data.dataset_options import check_options, sample_scheme, stored_scheme
+from pkdn_basicsr.data.dataset_options import ROOTS, check_options, sample_scheme, storage_backend, stored_scheme
 from pkdn_basicsr.data.degradation import downsample
-from pkdn_basicsr.data.pairing import exclude, index_folder, match, read_name_list, select
+from pkdn_basicsr.data.pairing import exclude, match, read_name_list, select
 from pkdn_basicsr.data.parsing_labels import convert_parsing, swap_left_right
 from pkdn_basicsr.data.picture import picture_to_tensor, read_parsing, read_picture
+from pkdn_basicsr.data.storage import open_store
 from pkdn_basicsr.errors import UsageError
 
 
@@ -37,6 +38,8 @@ class ParsingMapDataset(Dataset):
             convert_parsing_to: Class scheme of the samples, to which the maps are converted. Default: that of the maps.
             meta_info_file: List of the names to use, one per line. `split_file` is the same; give one.
             exclude_file: List of names to leave out.
+            io_backend: {type: disk}, the default, or {type: lmdb}: each dataroot is an LMDB (`data/lmdb_file.py`). Its
+                samples equal those of the folder that it was made from, and lists name the pictures as there.
             gt_size: Side of the returned square image; originals are cropped to a square and resized to it. Without
                 it images are returned as they are, which only validation can do.
             crop_range: [smallest, largest] side, in pixels of the original, of a random square crop (training).
@@ -59,7 +62,9 @@ class ParsingMapDataset(Dataset):
         self.stored_scheme = stored_scheme(opt)
         self.sample_scheme = sample_scheme(opt)
 
-        gt_files = index_folder(os.path.expanduser(opt['dataroot_gt']), 'dataroot_gt')
+        backend = storage_backend(opt)
+        self.stores = {root: open_store(opt[root], root, backend) for root in ROOTS if opt.get(root) is not None}
+        gt_files = self.stores['dataroot_gt'].index()
         keys = self._select(list(gt_files))
         self.gt_paths = [gt_files[key] for key in keys]
         self.lq_paths = self._match_root('dataroot_lq', keys)
@@ -93,7 +98,7 @@ class ParsingMapDataset(Dataset):
         draw = getattr(index, 'draw', index % len(self))
         rng = np.random.default_rng([self.seed, getattr(index, 'epoch', 0), draw])
         gt_path = self.gt_paths[index]
-        gt = read_picture(gt_path)
+        gt = read_picture(gt_path, self.stores['dataroot_gt'].open(gt_path))
         parsing = self._read_parsing(index, gt) if self.parsing_paths else None
 
         box = self._crop_box(gt, gt_path, rng)
@@ -132,7 +137,7 @@ class ParsingMapDataset(Dataset):
         return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else image
 
     def _read_lq(self, lq_path: str, gt: Image.Image, flip: bool) -> Image.Image:
-        lq = read_picture(lq_path)
+        lq = read_picture(lq_path, self.stores['dataroot_lq'].open(lq_path))
         expected = (gt.width // self.scale, gt.height // self.scale)
         if lq.size != expected:
             raise UsageError(f'{lq_path}: expected {expected[0]}x{expected[1]} pixels, 1/{self.scale} of its image '
@@ -142,18 +147,16 @@ class ParsingMapDataset(Dataset):
 
     def _read_parsing(self, index: int, gt: Image.Image) -> Image.Image:
         path = self.parsing_paths[index]
-        parsing = read_parsing(path, self.stored_scheme)
+        parsing = read_parsing(path, self.stored_scheme, self.stores['dataroot_parsing'].open(path))
         if parsing.size != gt.size:
             raise UsageError(f'{path}: expected {gt.width}x{gt.height} pixels as {self.gt_paths[index]}, found '
                              f'{parsing.width}x{parsing.height}; resize one of them (a map by nearest neighbour)')
         return parsing
 
     def _match_root(self, option: str, keys: list[str]) -> list[str] | None:
-        root = self.opt.get(option)
-        if root is None:
+        if option not in self.stores:
             return None
-        root = os.path.expanduser(root)
-        return match(keys, index_folder(root, option), root, option)
+        return match(keys, self.stores[option].index(), os.path.expanduser(self.opt[option]), option)
 
     def _select(self, keys: list[str]) -> list[str]:
         """Apply the lists of names to use and to leave out."""
@@ -169,7 +172,8 @@ class ParsingMapDataset(Dataset):
         return keys
 
     def _read_list(self, option: str) -> list[str]:
-        return read_name_list(os.path.expanduser(self.opt[option]), option)
+        names = read_name_list(os.path.expanduser(self.opt[option]), option)
+        return [self.stores['dataroot_gt'].key_of(name) for name in names]
 
     def _check_batch(self) -> None:
         """The host's loader drops an incomplete batch: a set smaller than one batch would train nothing at all."""

@@ -1,5 +1,7 @@
 """Reading pictures and parsing maps from files, with errors that name the file."""
 
+from typing import BinaryIO
+
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -11,13 +13,17 @@ _PICTURE_MODES = {'RGB', 'RGBA', 'P', 'CMYK'}
 _GREY_MODES = {'L', 'LA'}
 
 
-def read_picture(path: str) -> Image.Image:
+def read_picture(path: str, source: str | BinaryIO | None = None) -> Image.Image:
     """Read an 8-bit colour picture as RGB.
+
+    Args:
+        path: The picture's path, for errors.
+        source: What to read it from; default: the file of that path.
 
     Raises:
         UsageError: Missing, not a picture, truncated, grey, or not 8 bits per channel.
     """
-    image = _load(path)
+    image = read_8_bit(path, source)
     if image.mode in _GREY_MODES:  # three equal channels would count as a colour face in every mean
         raise UsageError(f'{path}: expected a colour picture, found a grey one (PIL mode {image.mode}); leave it out, '
                          'or convert it to RGB if it is meant to be among the others')
@@ -26,8 +32,13 @@ def read_picture(path: str) -> Image.Image:
     return image.convert('RGB')
 
 
-def read_parsing(path: str, scheme: ParsingScheme) -> Image.Image:
+def read_parsing(path: str, scheme: ParsingScheme, source: str | BinaryIO | None = None) -> Image.Image:
     """Read a parsing map: a single-channel or palette picture of class indices.
+
+    Args:
+        path: The map's path, for errors.
+        scheme: The classes that it may have.
+        source: What to read it from; default: the file of that path.
 
     Returns:
         A picture of mode 'L' whose values are classes of `scheme`, or 255 for unknown.
@@ -35,7 +46,7 @@ def read_parsing(path: str, scheme: ParsingScheme) -> Image.Image:
     Raises:
         UsageError: Missing, not a picture, truncated, of several channels, or with an index outside the scheme.
     """
-    image = _load(path)
+    image = read_8_bit(path, source)
     if image.mode not in ('L', 'P'):
         raise UsageError(f'{path}: expected an 8-bit single-channel or palette picture of class indices, found PIL '
                          f'mode {image.mode}; save the indices, not their colours')
@@ -53,10 +64,10 @@ def picture_to_tensor(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).float().div_(255)
 
 
-def _load(path: str) -> Image.Image:
-    """Read a picture of 8 bits or less, turned upright as its EXIF data say."""
+def read_8_bit(path: str, source: str | BinaryIO | None = None) -> Image.Image:
+    """Read a picture of 8 bits or less in whatever mode, turned upright as its EXIF data say; see `read_picture`."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path if source is None else source) as image:
             deep = any(';16' in str(tile.args) for tile in image.tile)  # PIL would cut 16-bit colours to 8 silently
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
