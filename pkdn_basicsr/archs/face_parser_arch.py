@@ -43,6 +43,9 @@ class FaceParser(nn.Module):
         num_blocks: residual blocks of the encoder at each level; the decoder has one a level.
     """
 
+    input_size = 128
+    """Side of the faces that it is trained with; larger ones are labelled worse (see `parsing_logits`)."""
+
     def __init__(self, num_classes: int = 19, num_feat: Sequence[int] = (32, 64, 96, 128),
                  num_blocks: Sequence[int] = (1, 2, 2, 1)) -> None:
         super().__init__()
@@ -100,8 +103,8 @@ class FaceParser(nn.Module):
 
 
 @torch.no_grad()
-def predict_parsing(net: nn.Module, images: Tensor, size: int = 128) -> Tensor:
-    """Label faces with a parser.
+def parsing_logits(net: nn.Module, images: Tensor, size: int = 128) -> Tensor:
+    """Score the classes of faces with a parser.
 
     A parser knows faces of the size that it was trained with. Others are resized to it, and its scores back.
 
@@ -111,15 +114,22 @@ def predict_parsing(net: nn.Module, images: Tensor, size: int = 128) -> Tensor:
         size: the side in pixels of the square that the parser sees.
 
     Returns:
-        uint8 `(B, H, W)`: the class of the highest score.
+        Logits `(B, K, H, W)`.
     """
     shape = images.shape[2:]
     if shape != (size, size):
         images = F.interpolate(images, (size, size), mode='bicubic', antialias=True).clamp(0, 1)
     logits = net(images)
-    if shape != logits.shape[2:]:
-        logits = F.interpolate(logits, shape, mode='bilinear', antialias=True)
-    return logits.argmax(1).to(torch.uint8)
+    return logits if shape == logits.shape[2:] else F.interpolate(logits, shape, mode='bilinear', antialias=True)
+
+
+def predict_parsing(net: nn.Module, images: Tensor, size: int = 128) -> Tensor:
+    """Label faces with a parser; arguments as in `parsing_logits`.
+
+    Returns:
+        uint8 `(B, H, W)`: the class of the highest score.
+    """
+    return parsing_logits(net, images, size).argmax(1).to(torch.uint8)
 
 
 def _conv(num_in: int, num_out: int, stride: int = 1) -> nn.Sequential:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pkdn_basicsr.archs.face_parser_arch import FaceParser
 from pkdn_basicsr.data.parsing_labels import ParsingScheme, get_scheme
 from pkdn_basicsr.errors import MissingError, UsageError
+from pkdn_basicsr.weights.facexlib_parser import FacexlibParser, is_facexlib_parser
 from pkdn_basicsr.weights.onnx_parser import OnnxParser
 
 SHIPPED_FACE_PARSER = Path(__file__).with_name('face_parser-ba24c33a.safetensors')
@@ -23,9 +24,10 @@ def load_face_parser(path: str | None = None, scheme: str | None = None, normali
 
     Args:
         path: `.safetensors` as shipped here, `.pth` as `basicsr train -opt options/face_parser.yml` leaves it (the
-            averaged weights are taken), or `.onnx` (see `OnnxParser`). Default: the shipped parser.
-        scheme: Class scheme of the network's scores. A `.safetensors` file knows its own; that of a `.pth` file is
-            celebamask_hq unless said; that of an `.onnx` file must be said.
+            averaged weights are taken), `.pth` of a BiSeNet or ParseNet (see `FacexlibParser`), or `.onnx` (see
+            `OnnxParser`). Default: the shipped parser.
+        scheme: Class scheme of the network's scores. A `.safetensors` file and a BiSeNet or ParseNet know their own;
+            that of another `.pth` file is celebamask_hq unless said; that of an `.onnx` file must be said.
         normalization: Of an `.onnx` parser's input, see `OnnxParser`.
 
     Returns:
@@ -62,13 +64,22 @@ def _load_safetensors(path: str, scheme: str | None, normalization: str) -> tupl
     return _rebuild(state, path), stored
 
 
-def _load_checkpoint(path: str, scheme: str | None, normalization: str) -> tuple[FaceParser, str]:
+def _load_checkpoint(path: str, scheme: str | None, normalization: str) -> tuple[nn.Module, str]:
     try:
         saved = torch.load(path, map_location='cpu', weights_only=True)
+        if is_facexlib_parser(saved):
+            return _load_facexlib(saved, path, scheme)
         state = saved['params_ema'] if 'params_ema' in saved else saved['params']
     except (EOFError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError):
         raise UsageError(f"{path} is not one of BasicSR's checkpoints (net_g_<iteration>.pth), or is damaged") from None
     return _rebuild(state, path), scheme or 'celebamask_hq'
+
+
+def _load_facexlib(state: dict[str, Tensor], path: str, scheme: str | None) -> tuple[FacexlibParser, str]:
+    net = FacexlibParser(state)
+    if scheme not in (net.scheme, None):
+        raise UsageError(f'{path}: expected a face parser of the scheme {scheme}, found one of {net.scheme}')
+    return net, net.scheme
 
 
 def _load_onnx(path: str, scheme: str | None, normalization: str) -> tuple[OnnxParser, str]:

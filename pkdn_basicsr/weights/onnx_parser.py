@@ -29,6 +29,9 @@ class OnnxParser(nn.Module):
         UsageError: onnxruntime is not installed or cannot read the file, or an unknown normalization.
     """
 
+    input_size = 128
+    """Side of the faces that it is given unless told, as for the shipped parser: the file does not say its own."""
+
     def __init__(self, path: str, normalization: str = 'unit') -> None:
         super().__init__()
         if normalization not in NORMALIZATIONS:
