@@ -16,6 +16,7 @@ setup(
         'torch>=2.4',
         'torchvision>=0.19',
         'basicsr==1.4.2',
+        'lmdb',
         'lpips>=0.1.4',
         'matplotlib',
         'mmengine>=0.10.7',
@@ -31,8 +32,11 @@ setup(
     extras_require={
         # identity similarity, parsers in ONNX; wavelet VIF
         'metrics': ['onnxruntime', 'pyrtools>=1.0.7'],
+        # prepare parse with a BiSeNet or ParseNet
+        'parsers': ['facexlib>=0.3.0'],
         # sewar and onnx are for oracles and for small networks made by tests
-        'test': ['hypothesis', 'onnx', 'onnxruntime', 'pyrtools>=1.0.7', 'pytest', 'pytest-cov', 'ruff', 'sewar'],
+        'test': ['facexlib>=0.3.0', 'hypothesis', 'onnx', 'onnxruntime', 'pyrtools>=1.0.7', 'pytest', 'pytest-cov',
+                 'ruff', 'sewar'],
     },
     entry_points={'console_scripts': ['basicsr = pkdn_basicsr.cli:main']},
     classifiers=[

@@ -7,15 +7,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, unfinished: Path | None = None) -> None:
     """Write a file under another name first, so that an interruption leaves the old file or the new one, never half.
 
     Args:
         path: The file; its folder is made where there is none.
         content: Text (UTF-8) or bytes.
+        unfinished: The other name, on the same file system; one that only this process uses. Default: a hidden one
+            beside `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
+    unfinished = unfinished or path.with_name(f'.{path.name}.{os.getpid()}')
     try:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
         unfinished.replace(path)

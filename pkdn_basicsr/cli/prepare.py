@@ -1,10 +1,13 @@
-"""`basicsr prepare WHAT ...`: make a data set. Each kind is a subcommand: two functions and a line in `_KINDS`."""
+"""`basicsr prepare KIND ...`: make a data set."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from pkdn_basicsr.cli import VERBS
-from pkdn_basicsr.data.toy_faces import write_toy_faces
+from pkdn_basicsr.cli.prepare_kinds import KINDS
+from pkdn_basicsr.data.prepare.job import Result, describe, prepare
+from pkdn_basicsr.data.prepare.parallel import default_workers
 
 
 def run(argv: list[str]) -> int:
@@ -14,34 +17,41 @@ def run(argv: list[str]) -> int:
         argv (list[str]): What follows `basicsr prepare`.
 
     Returns:
-        The exit status, 0.
+        The exit status: 0 done, 1 no picture gave a face, 130 interrupted.
     """
+    args = _parser().parse_args(argv)
+    plan = args.plan(args)
+    if args.dry_run:
+        counts = ', '.join(f'{count} {name}' for name, count in describe(plan, args.dst).items())
+        print(f'would write to {args.dst.absolute()}: {counts}; nothing was written')
+        return 0
+    try:
+        result = prepare(plan, args.dst, args.workers, args.lmdb)
+    except KeyboardInterrupt:
+        print('interrupted; what is finished stays: the same command goes on from here', file=sys.stderr)
+        return 130
+    _report(result, args.dst)
+    return 0 if result.faces else 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='basicsr prepare', description=VERBS['prepare'])
-    kinds = parser.add_subparsers(metavar='WHAT', required=True)
-    for name, (text, add_options, prepare) in _KINDS.items():
+    kinds = parser.add_subparsers(metavar='KIND', required=True)
+    for name, (text, add_options, plan) in KINDS.items():
         kind = kinds.add_parser(name, help=text, description=text)
         add_options(kind)
-        kind.set_defaults(prepare=prepare)
-    args = parser.parse_args(argv)
-    args.prepare(args)
-    return 0
+        kind.add_argument('--dst', type=Path, required=True, help='folder to write to: new, empty, or one that the '
+                          'same command has begun')
+        kind.add_argument('--workers', type=int, default=default_workers(), help='processes at most (default: '
+                          '%(default)s)')
+        kind.add_argument('--lmdb', action='store_true', help="also write the pictures as BasicSR's LMDBs")
+        kind.add_argument('--dry-run', action='store_true', help='say what would be done, and write nothing')
+        kind.set_defaults(plan=plan)
+    return parser
 
 
-def _add_toy_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--dst', type=Path, required=True, help='folder to write to: new, empty or unfinished')
-    parser.add_argument('--num', type=int, required=True, help='number of faces')
-    parser.add_argument('--seed', type=int, required=True, help='which faces; a longer set begins with the shorter one')
-    parser.add_argument('--size', type=int, default=160, help='side of a picture in pixels (default: %(default)s)')
-    parser.add_argument('--num-val', type=int, help='the last ones, for validation (default: an eighth)')
-    parser.add_argument('--workers', type=int, help='processes to draw with at most (default: CPU cores, up to 8)')
-
-
-def _prepare_toy(args: argparse.Namespace) -> None:
-    write_toy_faces(args.dst, args.num, args.seed, args.size, args.num_val, args.workers)
-    print(f'{args.num} faces in {args.dst.absolute()}: images/, parsing/ (CelebAMask-HQ classes), split_train.txt, '
-          'split_val.txt')
-
-
-_KINDS = {
-    'toy': ('draw faces with exact parsing maps, for tests and a first run', _add_toy_options, _prepare_toy),
-}
+def _report(result: Result, dst: Path) -> None:
+    print(f'{result.faces} faces in {dst.absolute()}; {result.kept} of {result.made + result.kept} pictures were done '
+          'before; manifest.json tells the origin of each')
+    if result.skipped:
+        print(f'{result.skipped} pictures gave no face: skipped.csv tells why')

@@ -17,7 +17,7 @@ import numpy as np
 
 from pkdn_basicsr.errors import MissingError, UsageError
 
-_SIDE, _BORDER = 320, 40
+_BORDER = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +47,9 @@ class FaceDetector:
     """Finds the faces in a picture; the same picture gives the same faces.
 
     Made for pictures that show one face, large or small: YuNet's landmarks depend on how large a face is, and it misses
-    faces that are very large or reach over the edge. Every picture is therefore resized, so that its longer side is 320
-    pixels (enlarged by bicubic, shrunk by area), and gets a black border of 40 pixels; what is found is mapped back.
-    The sizes are our choice. Faces below about 1/30 of a large photograph's side are lost.
+    faces that are very large or reach over the edge. Every picture is therefore resized, so that its longer side has
+    `side` pixels (enlarged by bicubic, shrunk by area), and gets a black border of 40 pixels; what is found is mapped
+    back. The sizes are our choice. At 320 pixels, faces below about 1/30 of a photograph's side are lost.
 
     The detector holds no network itself (every thread and process loads its own), so that it can be pickled, hashed and
     handed to a DataLoader's workers.
@@ -57,6 +57,7 @@ class FaceDetector:
     Args:
         model: YuNet model, an ONNX file.
         score_threshold: Faces of a lower score are left out.
+        side: Pixels of the longer side of what the network sees, without the border.
 
     Raises:
         UsageError: The file is missing or damaged, or is another model.
@@ -64,6 +65,7 @@ class FaceDetector:
 
     model: str | Path
     score_threshold: float = 0.6
+    side: int = 320
 
     def __post_init__(self) -> None:
         self._network()  # a wrong file is said here, not in the middle of a run
@@ -78,7 +80,7 @@ class FaceDetector:
             UsageError: Not such a picture.
         """
         check_picture(picture)
-        resized = _resize(picture)
+        resized = _resize(picture, self.side)
         canvas = cv2.copyMakeBorder(resized, *[_BORDER] * 4, cv2.BORDER_CONSTANT)
         network = self._network()
         network.setInputSize(canvas.shape[1::-1])
@@ -113,9 +115,9 @@ def check_picture(picture: np.ndarray) -> None:
                          'it')
 
 
-def _resize(picture: np.ndarray) -> np.ndarray:
-    factor = _SIDE / max(picture.shape[:2])
-    size = [max(round(side * factor), 1) for side in picture.shape[1::-1]]
+def _resize(picture: np.ndarray, side: int) -> np.ndarray:
+    factor = side / max(picture.shape[:2])
+    size = [max(round(length * factor), 1) for length in picture.shape[1::-1]]
     return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA)
 
 

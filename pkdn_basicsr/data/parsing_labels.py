@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from pkdn_basicsr.errors import UsageError
@@ -23,6 +24,15 @@ IGNORE = 255
 """The index of pixels of no class: all-zero in one-hot form, left out of losses, kept by every function here."""
 
 _SIDES = (('l_brow', 'r_brow'), ('l_eye', 'r_eye'), ('l_ear', 'r_ear'))
+
+
+# The colours in which CelebAMask-HQ's own tools show its classes.
+_COLOURS = {
+    'background': (0, 0, 0), 'skin': (204, 0, 0), 'nose': (76, 153, 0), 'eye_g': (204, 204, 0),
+    'l_eye': (51, 51, 255), 'r_eye': (204, 0, 204), 'l_brow': (0, 255, 255), 'r_brow': (255, 204, 204),
+    'l_ear': (102, 51, 0), 'r_ear': (255, 0, 0), 'mouth': (102, 204, 0), 'u_lip': (255, 255, 0), 'l_lip': (0, 0, 153),
+    'hair': (0, 0, 204), 'hat': (255, 51, 153), 'ear_r': (0, 204, 204), 'neck_l': (0, 51, 0), 'neck': (255, 153, 51),
+    'cloth': (0, 204, 0)}
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,15 @@ class ParsingScheme:
         if class_name not in self.classes:
             raise UsageError(_unknown(f'class of parsing scheme {self.name!r}', class_name, self.classes))
         return self.classes.index(class_name)
+
+    @cached_property
+    def palette(self) -> np.ndarray:
+        """Read-only uint8 (256, 3): RGB colours to show the classes in; the same class has the same in every scheme."""
+        palette = np.zeros((256, 3), dtype=np.uint8)
+        palette[:self.num_classes] = [_COLOURS[name] for name in self.classes]
+        palette[IGNORE] = 128
+        palette.setflags(write=False)
+        return palette
 
     @cached_property
     def swap_table(self) -> np.ndarray:
@@ -181,6 +200,13 @@ def swap_left_right(parsing: np.ndarray, scheme: str | ParsingScheme) -> np.ndar
         uint8, of the same shape; a new array.
     """
     return get_scheme(scheme).swap_table[parsing]
+
+
+def palette_picture(parsing: np.ndarray, scheme: str | ParsingScheme) -> Image.Image:
+    """Return uint8 (H, W) class indices as a palette picture: the same indices, shown in the scheme's colours."""
+    picture = Image.fromarray(parsing)
+    picture.putpalette(get_scheme(scheme).palette.tobytes())  # makes the mode 'P'; the indices stay
+    return picture
 
 
 def parsing_to_one_hot(parsing: Tensor, num_classes: int) -> Tensor:

@@ -11,6 +11,7 @@ from pkdn_basicsr.data.parsing_labels import (
     conversion_table,
     convert_parsing,
     get_scheme,
+    palette_picture,
     parsing_to_one_hot,
     swap_left_right,
 )
@@ -227,3 +228,19 @@ def test_one_hot_stays_on_the_device():
     one_hot = parsing_to_one_hot(parsing, 19)
     assert one_hot.device.type == 'meta'
     assert one_hot.shape == (2, 19, 4, 6)
+
+
+@pytest.mark.parametrize('scheme', SCHEMES.values(), ids=SCHEMES)
+def test_classes_are_told_apart_by_colour_and_keep_theirs_in_every_scheme(scheme):
+    colours = {name: tuple(scheme.palette[scheme.index(name)].tolist()) for name in scheme.classes}
+    assert len(set(colours.values())) == scheme.num_classes
+    reference = SCHEMES['celebamask_hq']
+    assert all(tuple(reference.palette[reference.index(name)].tolist()) == colour for name, colour in colours.items())
+
+
+def test_a_palette_picture_keeps_the_indices_and_shows_the_colours():
+    parsing = np.array([[0, 1], [18, 255]], dtype=np.uint8)
+    picture = palette_picture(parsing, 'celebamask_hq')
+    assert picture.mode == 'P'
+    np.testing.assert_array_equal(np.asarray(picture), parsing)
+    np.testing.assert_array_equal(np.asarray(picture.convert('RGB'))[0, 1], (204, 0, 0))

@@ -7,6 +7,5 @@ map has something to gain, as with real faces. All of it is our choice.
 """
 
 from pkdn_basicsr.data.toy_faces.face import draw_toy_face
-from pkdn_basicsr.data.toy_faces.folder import write_toy_faces
 
-__all__ = ['draw_toy_face', 'write_toy_faces']
+__all__ = ['draw_toy_face']
