@@ -11,6 +11,7 @@ VERBS = {
     'test': 'run a trained network over test sets from an option file',
     'compare': 'put several networks side by side on the same faces',
     'prepare': 'make data sets',
+    'check': 'look at the data sets of an option file before training on them',
 }
 
 
@@ -18,7 +19,7 @@ def main() -> int:
     """Run the verb named on the command line.
 
     Returns:
-        The exit status: 0 done, 2 wrong usage or wrong input.
+        The exit status: 0 done, 1 errors that `check` has found, 2 wrong usage or wrong input.
     """
     verb, arguments = sys.argv[1] if len(sys.argv) > 1 else '--help', sys.argv[2:]
     if verb in ('-h', '--help'):

@@ -63,7 +63,7 @@ def calculate_identity_similarity(img: np.ndarray, img2: np.ndarray, embedder: s
     if face is None:
         return float('nan')
     truth = _truth_embedding(img2, embedder, detector, normalization)
-    result = _embed(img, face.landmarks, embedder, normalization)
+    result = identity_embedding(img, face.landmarks, embedder, normalization)
     return float(np.clip(result @ truth, -1, 1))
 
 
@@ -148,7 +148,18 @@ def _normalization(name: str) -> Normalization:
     return NORMALIZATIONS[name]
 
 
-def _embed(picture: np.ndarray, landmarks: np.ndarray, embedder: str, normalization: str) -> np.ndarray:
+def identity_embedding(picture: np.ndarray, landmarks: np.ndarray, embedder: str, normalization: str) -> np.ndarray:
+    """Embed a face: the cosine of two embeddings is their similarity.
+
+    Args:
+        picture: uint8 (H, W, 3), BGR.
+        landmarks: (5, 2), see `align_face`.
+        embedder: See `calculate_identity_similarity`.
+        normalization: See `calculate_identity_similarity`.
+
+    Returns:
+        Vector of length 1.
+    """
     network, (mean, std) = _load(embedder), _normalization(normalization)
     rgb = align_face(picture, landmarks, network.size)[..., ::-1]
     embedding = network((rgb - np.array(mean)) / std)
@@ -157,6 +168,6 @@ def _embed(picture: np.ndarray, landmarks: np.ndarray, embedder: str, normalizat
 
 @remember_pictures(REMEMBERED_TRUTHS)
 def _truth_embedding(truth: np.ndarray, embedder: str, detector: str, normalization: str) -> np.ndarray:
-    embedding = _embed(truth, truth_face(truth, detector).landmarks, embedder, normalization)
+    embedding = identity_embedding(truth, truth_face(truth, detector).landmarks, embedder, normalization)
     embedding.setflags(write=False)
     return embedding

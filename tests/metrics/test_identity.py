@@ -93,8 +93,9 @@ def test_only_the_truth_is_searched_for_a_face(tmp_path, looked_for):
 
 def test_the_truth_is_embedded_once_for_all_methods(tmp_path, looked_for, monkeypatch):
     embedded = []
-    embed = identity._embed
-    monkeypatch.setattr(identity, '_embed', lambda *arguments: embedded.append(arguments) or embed(*arguments))
+    embed = identity.identity_embedding
+    monkeypatch.setattr(identity, 'identity_embedding',
+                        lambda *arguments: embedded.append(arguments) or embed(*arguments))
     net = save_embedder(tmp_path / 'net.onnx')
     for shift in range(3):
         calculate_identity_similarity(np.roll(NOISE, shift, 0), ASTRONAUT.copy(), net, 'yunet')

@@ -1,0 +1,89 @@
+"""`basicsr check`: look at the data sets of an option file before a network is trained on them."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.options import read_option_file
+from pkdn_basicsr.host.plugins import import_plugins
+from pkdn_basicsr.metrics.identity import NORMALIZATIONS
+from pkdn_basicsr.report.check.check import Settings, check_data_sets, write_results
+from pkdn_basicsr.report.check.finding import count
+from pkdn_basicsr.report.check.report import findings_table, verdict
+from pkdn_basicsr.report.check.sample import Identity
+
+
+def run(arguments: list[str]) -> int:
+    """Check the data sets of an option file.
+
+    Writes `report.md`, `findings.csv`, `contact_<set>.png` and, where faces are concerned, lists of their names
+    `<kind>_<set>.txt`, and prints how often there is what.
+
+    Returns:
+        0 without errors, 1 with, 130 when interrupted.
+    """
+    args = _parse(arguments)
+    import_plugins()
+    opt = read_option_file(args.opt)
+    folder = args.out or Path('results') / f'check_{Path(args.opt).stem}'
+    _make_folder(folder)
+    identity = Identity(args.identity, args.detector, args.normalization) if args.identity else None
+    settings = Settings(identity, args.same_person, args.faces, args.workers)
+    try:
+        summaries, findings = check_data_sets(opt, args.opt, settings)
+        write_results(folder, args.opt, summaries, findings, settings)
+    except KeyboardInterrupt:
+        print('\ninterrupted; the results are not complete')
+        return 130
+    about_sets = ''.join(f'{found.dataset}: {found.detail}\n' for found in findings if not found.file)
+    print(f'\n{findings_table(findings)}\n{about_sets}{verdict(findings)}\nWritten to {folder.absolute()}: report.md, '
+          'findings.csv, pictures of some faces and lists of names', flush=True)
+    return 1 if count(findings, 'error') else 0
+
+
+def _make_folder(folder: Path) -> None:
+    """Find out that results cannot be written before every file is read."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f'--out: cannot write into {folder.absolute()}: {error.strerror}; name another '
+                         'folder') from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f'expected a whole number above 0, found {text}')
+    return int(text)
+
+
+def _cosine(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 2.
+    if not -1 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'expected a number from -1 to 1, found {text}')
+    return value
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='basicsr check', description=__doc__, epilog='Exit status: 0 nothing found '
+                                     'or warnings only, 1 errors found, 2 wrong usage.')
+    parser.add_argument('-opt', required=True, help='option file with datasets')
+    parser.add_argument('--out', type=Path, help='result folder (default: results/check_<name of the option file>)')
+    parser.add_argument('--faces', type=_positive, default=24, help='faces on a contact sheet (default: %(default)s)')
+    parser.add_argument('--workers', type=_positive, help='processes at most (default: CPU cores, up to 8)')
+    persons = parser.add_argument_group('persons', 'look for persons of the training set in the other sets')
+    persons.add_argument('--identity', metavar='ONNX', help='face recognition network of the ArcFace kind')
+    persons.add_argument('--detector', metavar='ONNX', help='YuNet face detector')
+    persons.add_argument('--normalization', choices=list(NORMALIZATIONS), default='arcface',
+                         help='what the recognition network was trained with (default: %(default)s)')
+    persons.add_argument('--same-person', type=_cosine, default=Settings.same_person, metavar='COSINE',
+                         help='cosine from which two faces count as one person (default: %(default)s)')
+    args = parser.parse_args(arguments)
+    if bool(args.identity) != bool(args.detector):
+        parser.error('give --identity and --detector together, or none of them')
+    return args
