@@ -5,6 +5,7 @@ else in the folder is somebody's, and is left alone.
 """
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,18 +25,26 @@ class Journal:
 
     Args:
         dst: The output folder.
+
+    Raises:
+        UsageError: It cannot be read or written.
     """
 
     def __init__(self, dst: Path) -> None:
         self._path = dst / FOLDER / 'journal.jsonl'
         self._places: dict[str, int] = {}
         self._earlier: dict[str, set[str]] = defaultdict(set)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open('a+b')
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._written = self._path.open('ab', buffering=0)  # what has been added is in the file, or was refused
+            self._file = self._path.open('rb')
+        except OSError as error:
+            raise UsageError(f'{self._path}: cannot be opened ({error.strerror}); name another folder') from None
         self._read()
 
     def close(self) -> None:
         """Close the file."""
+        self._written.close()
         self._file.close()
 
     def entry(self, name: str) -> Entry | None:
@@ -63,23 +72,32 @@ class Journal:
         self._earlier[path].add(sha256)
 
     def _append(self, line: Mapping) -> int:
-        place = self._file.seek(0, 2)
-        self._file.write(json.dumps(line).encode() + b'\n')
-        self._file.flush()
+        place, content, reason = self._written.seek(0, os.SEEK_END), json.dumps(line).encode() + b'\n', 'no space left'
+        try:
+            whole = self._written.write(content) == len(content)
+        except OSError as error:
+            whole, reason = False, error.strerror
+        if not whole:
+            raise UsageError(f'{self._path}: cannot be written ({reason}); what is finished stays: mend this, and run '
+                             'the same command again')
         return place
 
     def _read(self) -> None:
         whole = 0
         for place, line in self._lines():
             whole = place + len(line)
-            value = json.loads(line)
+            try:
+                value = json.loads(line)
+            except ValueError:
+                raise UsageError(f'{self._path}: is damaged at byte {place}; move the whole set away and make it '
+                                 'again') from None
             if 'list' in value:
                 self._earlier[value['list']].add(value['sha256'])
                 continue
             if value['name'] in self._places:
                 self._supersede(self.entry(value['name']).to_json())
             self._places[value['name']] = place
-        self._file.truncate(whole)  # the last line may have been cut; nothing was written for it yet
+        self._written.truncate(whole)  # the last line may have been cut; nothing was written for it yet
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         place = 0

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -313,12 +314,43 @@ def test_killed_ten_times_at_random_it_ends_with_the_same_set(raw, tmp_path):
 def test_a_torn_line_of_the_journal_is_forgotten(raw, tmp_path):
     dst = tmp_path / 'set'
     prepare(plan_of(raw), dst, 1)
-    whole, journal = contents(dst), dst / FOLDER / 'journal.jsonl'
+    journal = dst / FOLDER / 'journal.jsonl'
     with journal.open('ab') as file:
         file.write(b'{"name": "6", "sour')
+    Image.new('RGB', (40, 40)).save(raw / '6.png')
+    for _ in range(2):
+        prepare(plan_of(raw), dst, 1)
+        assert all(json.loads(line) for line in journal.read_text().splitlines())
+    prepare(plan_of(raw), tmp_path / 'fresh', 1)
+    assert contents(dst) == contents(tmp_path / 'fresh')
+
+
+def test_a_damaged_journal_is_named(raw, tmp_path, usage_error):
+    dst = tmp_path / 'set'
     prepare(plan_of(raw), dst, 1)
-    assert contents(dst) == whole
-    assert all(json.loads(line) for line in journal.read_text().splitlines())
+    journal = dst / FOLDER / 'journal.jsonl'
+    journal.write_text(journal.read_text().replace('"name"', '"na', 1))
+    with usage_error(journal, 'damaged'):
+        prepare(plan_of(raw), dst, 1)
+
+
+def test_a_journal_that_cannot_grow_is_one_error_and_the_next_run_goes_on(raw, tmp_path):
+    """A real limit of the file size: pictures fit, the journal does not."""
+    dst = tmp_path / 'set'
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        try:
+            prepare(plan_of(raw), dst, 1)
+        except UsageError as error:
+            os._exit(7 if 'journal.jsonl' in str(error) else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert list((dst / 'images').iterdir())
+    prepare(plan_of(raw), dst, 1)
+    prepare(plan_of(raw), tmp_path / 'fresh', 1)
+    assert contents(dst) == contents(tmp_path / 'fresh')
 
 
 @pytest.mark.parametrize('done', ['journal', 'nothing'])
