@@ -15,6 +15,7 @@ def install() -> None:
     from pkdn_basicsr.host.optimizers import offer_every_torch_optimizer
     from pkdn_basicsr.host.options import extend_parse_options
     from pkdn_basicsr.host.resume import resume_anywhere
+    from pkdn_basicsr.host.safe_yaml import use_safe_yaml
     from pkdn_basicsr.host.sampler import shuffle_by_seed
 
     start_processes_without_gpu()
@@ -24,4 +25,5 @@ def install() -> None:
     resume_anywhere()
     say_which_weights_do_not_fit()
     shuffle_by_seed()
+    use_safe_yaml()
     extend_parse_options()

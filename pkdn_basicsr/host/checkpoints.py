@@ -1,30 +1,56 @@
-"""What a user is told when weights do not fit a network."""
+"""Checkpoints read as plain tensors, and what a user is told when they do not fit a network."""
 
 import os
-import pickle
-import textwrap
 
 from basicsr.models.base_model import BaseModel
+from basicsr.utils import get_root_logger
 from torch import nn
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.weights_file import read_weights
+from pkdn_basicsr.host.weights_mismatch import explain_mismatch
 
 
 def say_which_weights_do_not_fit() -> None:
-    """Let `BaseModel.load_network` name the file and the network in one line.
+    """Replace `BaseModel.load_network`.
 
-    BasicSR 1.4.2 logs every key and then ends in torch's list of them (`models/base_model.py:277-304`), or in a bare
-    KeyError or UnpicklingError; no issue known.
+    BasicSR 1.4.2 (`models/base_model.py:277-304`) reads a checkpoint by `torch.load` with its default, which before
+    torch 2.6 runs code that the file brings along; takes no `.safetensors`; logs every key that does not fit and then
+    ends in torch's list of them, or in a bare KeyError or UnpicklingError; no issue known.
     """
-    load = BaseModel.load_network
-
-    def load_network(self: BaseModel, net: nn.Module, load_path: str, *args, **kwargs) -> None:
-        try:
-            load(self, net, load_path, *args, **kwargs)
-        except (EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-            details = textwrap.shorten(str(error).split('\n\t')[-1], 200)  # torch lists all keys; the last line will do
-            raise UsageError(f'{os.path.abspath(load_path)} does not fit {type(self.get_bare_model(net)).__name__}: '
-                             'write the network as in the option file of the run that trained it '
-                             f'({type(error).__name__}: {details})') from error
-
     BaseModel.load_network = load_network
+
+
+def load_network(self: BaseModel, net: nn.Module, load_path: str, strict: bool = True,
+                 param_key: str | None = 'params') -> None:
+    """Load weights into a network.
+
+    Args:
+        self: The model.
+        net: Network, bare or wrapped.
+        load_path: File of the weights, see `read_weights`.
+        strict: Whether every weight must be there and fit; otherwise those of another size are left out, and the log
+            says which.
+        param_key: Where the weights lie in the file, see `read_weights`.
+
+    Raises:
+        UsageError: The file cannot be read or does not fit; the message names the file and the network.
+    """
+    net = self.get_bare_model(net)
+    try:
+        weights, found = read_weights(load_path, param_key)
+        get_root_logger().info(f'Loading {type(net).__name__} model from {load_path}, with param key: [{found}].')
+        if not strict:
+            self._print_different_keys_loading(net, weights, strict)  # renames what has another size
+        _load(net, weights, strict)
+    except UsageError as error:
+        raise UsageError(f'{os.path.abspath(load_path)} does not fit {type(net).__name__}: {error}') \
+            from error.__cause__
+
+
+def _load(net: nn.Module, weights: dict, strict: bool) -> None:
+    try:
+        net.load_state_dict(weights, strict=strict)
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:  # RuntimeError unless the file is damaged
+        raise UsageError(f'{explain_mismatch(net, weights, error)}; write the network as in the option file of the run '
+                         'that trained it') from error

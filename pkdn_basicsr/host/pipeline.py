@@ -8,9 +8,10 @@ from collections.abc import Callable
 import torch.distributed as dist
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.forced_options import force
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
-from pkdn_basicsr.host.preflight import check_forced, check_frame
+from pkdn_basicsr.host.preflight import check_frame
 
 
 def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str]) -> int:
@@ -49,5 +50,5 @@ def _check_option_file(arguments: list[str], is_train: bool) -> None:
     if args.opt is None:
         raise UsageError('-opt FILE is missing: the option file (YAML) of the run')
     opt = read_option_file(args.opt)
+    force(opt, args.force_yml)
     check_frame(opt, args.opt, is_train)
-    check_forced(opt, args.force_yml)

@@ -17,6 +17,7 @@ from pkdn_basicsr.host.network_limits import check_windows
 
 _NEEDED = ('name', 'model_type', 'num_gpu', 'datasets', 'network_g', 'path')
 _NEEDED_IN_TRAINING = ('scale', 'train', 'logger')
+_STEP_OPTIONS = ('amp', 'channels_last', 'compile', 'grad_clip', 'accumulate')
 
 
 def check_frame(opt: dict, file: str, is_train: bool) -> None:
@@ -28,6 +29,8 @@ def check_frame(opt: dict, file: str, is_train: bool) -> None:
     for key in _NEEDED + (_NEEDED_IN_TRAINING if is_train else ()):
         if key not in opt:
             raise UsageError(f'{file}: the key {key} is missing')
+    if not isinstance(opt['name'], str):
+        raise UsageError(f"{file}: name must be a word, found {opt['name']!r}; put it in quotes")
     for key in ('datasets', 'path', *(('train', 'logger') if is_train else ())):
         if not isinstance(opt[key], dict):
             raise UsageError(f'{file}: {key} must hold keys and values, found {opt[key]!r}')
@@ -35,22 +38,6 @@ def check_frame(opt: dict, file: str, is_train: bool) -> None:
         for key in ('name', 'type'):
             if not isinstance(dataset_opt, dict) or key not in dataset_opt:
                 raise UsageError(f'{file}: datasets.{phase} has no {key}')
-
-
-def check_forced(opt: dict, entries: list[str]) -> None:
-    """Check that `--force_yml` entries are `key:key=value` and change sections that the option file has.
-
-    Raises:
-        UsageError: An entry that BasicSR could not carry out.
-    """
-    for entry in entries:
-        if entry.count('=') != 1:
-            raise UsageError(f"--force_yml: expected key:key=value with one '=', found '{entry}'")
-        section = opt
-        for key in entry.split('=')[0].strip().split(':')[:-1]:
-            section = section.get(key) if isinstance(section, dict) else None
-            if not isinstance(section, dict):
-                raise UsageError(f"--force_yml: '{entry}' needs the section {key}, which the option file lacks")
 
 
 def check_run(opt: dict) -> None:
@@ -63,7 +50,10 @@ def check_run(opt: dict) -> None:
         _check_schedule(opt['train'])
     for phase, dataset_opt in opt['datasets'].items():
         _ask(_registered(DATASET_REGISTRY, dataset_opt['type'], f'datasets.{phase}.type'), dataset_opt)
-    _ask(_registered(MODEL_REGISTRY, opt['model_type'], 'model_type'), opt)
+    model = _registered(MODEL_REGISTRY, opt['model_type'], 'model_type')
+    if opt['is_train']:
+        _check_step_options(opt['train'], model)
+    _ask(model, opt)
     for key in ('network_g', 'network_t'):
         if key in opt:
             check_windows(opt, key)
@@ -91,6 +81,14 @@ def _check_schedule(train_opt: dict) -> None:
     if scheduler.get('type') == 'CosineAnnealingRestartLR' and sum(scheduler.get('periods') or [total]) < total:
         raise UsageError(f"train.scheduler.periods {scheduler['periods']} end before total_iter {total}; make them at "
                          'least as long')
+
+
+def _check_step_options(train_opt: dict, model: type) -> None:
+    """BasicSR's own models would pass over the options of our training step without a word."""
+    unknown = [f'train.{key}' for key in _STEP_OPTIONS if train_opt.get(key)]
+    if unknown and model.__module__.startswith('basicsr.'):
+        raise UsageError(f'model_type: {model.__name__} does not know {", ".join(unknown)}; FaceSRModel, which trains '
+                         'as SRModel does, knows them')
 
 
 def _check_network(opt: dict, key: str) -> None:
