@@ -2,9 +2,11 @@
 
 from basicsr.train import train_pipeline
 
+from pkdn_basicsr.host.interruption import save_on_signals
 from pkdn_basicsr.host.pipeline import run_pipeline
 
 
 def run(arguments: list[str]) -> int:
-    """Train; takes every flag of BasicSR's `parse_options`."""
-    return run_pipeline(train_pipeline, 'train', arguments)
+    """Train as the option file says; takes every flag of BasicSR's own `train.py`. Signals: see `save_on_signals`."""
+    with save_on_signals():
+        return run_pipeline(train_pipeline, 'train', arguments)

@@ -12,17 +12,28 @@ def install() -> None:
     from pkdn_basicsr.host.checkpoints import say_which_weights_do_not_fit
     from pkdn_basicsr.host.distributed import start_processes_without_gpu, wrap_networks_for_rank_zero_validation
     from pkdn_basicsr.host.ema import copy_buffers_into_average
+    from pkdn_basicsr.host.epochs import train_to_the_last_iteration
+    from pkdn_basicsr.host.interruption import heed_signals
     from pkdn_basicsr.host.optimizers import offer_every_torch_optimizer
     from pkdn_basicsr.host.options import extend_parse_options
-    from pkdn_basicsr.host.resume import resume_anywhere
+    from pkdn_basicsr.host.random_states import validate_without_drawing
+    from pkdn_basicsr.host.resume import go_on_exactly, resume_anywhere
+    from pkdn_basicsr.host.run import remember_run
     from pkdn_basicsr.host.safe_yaml import use_safe_yaml
     from pkdn_basicsr.host.sampler import shuffle_by_seed
+    from pkdn_basicsr.host.saving import save_whole_or_stop
 
     start_processes_without_gpu()
     wrap_networks_for_rank_zero_validation()
     offer_every_torch_optimizer()
     copy_buffers_into_average()
+    train_to_the_last_iteration()
+    remember_run()
+    save_whole_or_stop()
+    validate_without_drawing()
     resume_anywhere()
+    go_on_exactly()
+    heed_signals()
     say_which_weights_do_not_fit()
     shuffle_by_seed()
     use_safe_yaml()

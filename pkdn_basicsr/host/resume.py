@@ -1,4 +1,4 @@
-"""Resuming on any device, from any working directory, without losing an experiment."""
+"""Resuming on any device, from any working directory, without losing an experiment, and exactly."""
 
 import os
 import pickle
@@ -7,9 +7,14 @@ from pathlib import Path
 import basicsr.train
 import torch
 import torch.distributed as dist
-from basicsr.utils import check_resume
+from basicsr.models.base_model import BaseModel
+from basicsr.utils import check_resume, get_root_logger
+from basicsr.utils.dist_util import get_dist_info
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host import run
+from pkdn_basicsr.host.random_states import set_random_states
+from pkdn_basicsr.host.saving import damaged_file, random_states_path, record_path
 
 
 def resume_anywhere() -> None:
@@ -49,8 +54,59 @@ def load_resume_state(opt: dict) -> dict | None:
     except (RuntimeError, EOFError, pickle.UnpicklingError):
         raise UsageError(f'{os.path.abspath(state_path)} is no complete training state; delete it if it was cut off '
                          'while being written, and resume from the one before') from None
+    _refuse_damaged(Path(state_path), state['iter'])
     _set_network_paths(opt, state['iter'])
     return state
+
+
+def _refuse_damaged(state_path: Path, iteration: int) -> None:
+    folder = state_path.absolute().parent
+    fault = damaged_file(folder, iteration) if record_path(folder, iteration).exists() else None
+    if fault:
+        raise UsageError(f'path.resume_state: {fault}; resume from another iteration, or with --auto_resume from the '
+                         'newest one that is complete')
+
+
+def go_on_exactly() -> None:
+    """Wrap `BaseModel.resume_training`, so that a resumed run ends as if it had never stopped.
+
+    BasicSR 1.4.2 (`models/base_model.py:342-357`) restores optimizers and schedulers only: the epoch starts over, and
+    every random generator from the seed (https://github.com/XPixelGroup/BasicSR/issues/679).
+    """
+    resume = BaseModel.resume_training
+
+    def resume_training(self: BaseModel, resume_state: dict) -> None:
+        resume(self, resume_state)
+        if hasattr(self, 'load_extra_state'):
+            self.load_extra_state(resume_state.get('extra', {}))
+        if 'position' in resume_state and run.current.train_loader is not None:
+            _go_on_inside_epoch(resume_state, Path(self.opt['path']['training_states']))
+
+    BaseModel.resume_training = resume_training
+
+
+def _go_on_inside_epoch(state: dict, folder: Path) -> None:
+    position, now = state['position'], run.current.position(state['epoch'], state['iter'])
+    if position != now or not 0 <= now['batches'] <= now['batches_per_epoch']:
+        get_root_logger().warning(f'The epoch starts over, because its batches are others than before: {position}, now '
+                                  f'{now}.')
+        return
+    rank = get_dist_info()[0]
+    states = state['random_states'] if rank == 0 else _states_of_rank(random_states_path(folder, state['iter'], rank))
+
+    def restore() -> None:
+        if states:
+            set_random_states(states)
+
+    run.current.train_sampler.start_at(position['epoch'], position['batches'] * position['batch_size'], restore)
+
+
+def _states_of_rank(path: Path) -> dict | None:
+    try:
+        return torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        get_root_logger().warning(f'{path}: missing or damaged; random generators of this process start anew.')
+        return None
 
 
 def _newest_state(opt: dict) -> str | None:
@@ -61,7 +117,7 @@ def _newest_state(opt: dict) -> str | None:
     if dist.is_initialized():
         dist.barrier()  # rank 0 goes on to make the folder: every rank must have looked before
     if states:
-        return str(states[max(states)])
+        return str(_newest_whole(states, folder, opt['rank']))
     if experiment_exists:
         raise UsageError(f'--auto_resume found no *.state file in {folder}, but the experiment {experiment} exists; '
                          'restarting would archive it. Check the working directory and the name, or leave out '
@@ -69,6 +125,25 @@ def _newest_state(opt: dict) -> str | None:
     if opt['rank'] == 0:
         print(f'--auto_resume: no *.state file in {folder}; starting from zero.', flush=True)
     return None
+
+
+def _newest_whole(states: dict[int, Path], folder: Path, rank: int) -> Path:
+    """Return the newest state whose files are all as they were saved; others are named and left alone.
+
+    States without a record are from runs before there were records, or were cut before they were complete.
+    """
+    recorded = [iteration for iteration in states if record_path(folder, iteration).exists()]
+    if not recorded:
+        return states[max(states)]
+    for iteration in sorted(states, reverse=True):
+        fault = damaged_file(folder, iteration) if iteration in recorded else f'{states[iteration]} has no record'
+        if fault is None:
+            return states[iteration]
+        if rank == 0:
+            print(f'--auto_resume: iteration {iteration} cannot be used: {fault}; going back to the one before.',
+                  flush=True)
+    raise UsageError(f'--auto_resume: none of the {len(states)} training states in {folder} is complete; leave out '
+                     '--auto_resume to archive the experiment and start from zero')
 
 
 def _set_network_paths(opt: dict, resume_iter: int) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import basicsr.train
 import numpy as np
@@ -47,6 +47,18 @@ class SeededSampler(EnlargedSampler):
     def __init__(self, dataset: Dataset, num_replicas: int, rank: int, ratio: float = 1) -> None:
         super().__init__(dataset, num_replicas, rank, ratio)
         self.draws = math.ceil(len(dataset) * ratio)
+        self._start: tuple[int, int, Callable[[], None]] | None = None
+
+    def start_at(self, epoch: int, draws: int, then: Callable[[], None]) -> None:
+        """Leave out the first draws of this process in an epoch.
+
+        Args:
+            epoch: The epoch that a resumed run goes on with.
+            draws: How many of its samples are done.
+            then: Called when the epoch begins, before a sample is read; more than once if it begins more than once (the
+                host's prefetcher starts a loader that it then throws away).
+        """
+        self._start = epoch, draws, then
 
     def __iter__(self) -> Iterator[SampleIndex]:
         seed = getattr(self.dataset, 'opt', {}).get('manual_seed', 0)
@@ -54,6 +66,10 @@ class SeededSampler(EnlargedSampler):
         generator.manual_seed(int(np.random.SeedSequence([seed, self.epoch]).generate_state(1)[0]))
         order = torch.randperm(self.draws, generator=generator).tolist()
         mine = itertools.islice(itertools.cycle(order), self.rank, self.total_size, self.num_replicas)
+        if self._start and self._start[0] == self.epoch:
+            _, done, then = self._start
+            mine = itertools.islice(mine, done, None)
+            then()
         return (SampleIndex(draw % len(self.dataset), self.epoch, draw) for draw in mine)
 
 

@@ -5,20 +5,19 @@ import re
 
 import torch
 from basicsr.archs import build_network
-from basicsr.utils.dist_util import master_only
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor, nn
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.feature_levels import make_adapters, pair_levels
-from pkdn_basicsr.models.loss_dict_model import LossDictModel
 from pkdn_basicsr.models.prior import check_maps, one_hot_prior, takes_parsing
 from pkdn_basicsr.models.scheduled_loss import ScheduledLoss
 from pkdn_basicsr.models.student_with_adapters import StudentWithAdapters
 
 
 @MODEL_REGISTRY.register()
-class DistillationModel(LossDictModel):
+class DistillationModel(FaceSRModel):
     """`FaceSRModel` whose `network_g` is the student and whose `network_t` is a frozen, trained teacher.
 
     Works for any two networks that offer `forward_features`; the teacher may take the parsing map or not. The losses
@@ -35,12 +34,12 @@ class DistillationModel(LossDictModel):
 
     @staticmethod
     def check(opt: dict) -> None:
-        """Check before a run what `val` asks for, and that there is a trained teacher.
+        """Check before a run the options of `FaceSRModel`, and that there is a trained teacher.
 
         Raises:
             UsageError: An option does not fit, or there is no teacher; the message says how to train one.
         """
-        LossDictModel.check(opt)
+        FaceSRModel.check(opt)
         if not opt['is_train']:
             return
         path = os.path.expanduser(opt['path'].get('pretrain_network_t') or '')
@@ -75,17 +74,16 @@ class DistillationModel(LossDictModel):
         """Move the student only; it is wrapped together with its adapters."""
         return net.to(self.device)
 
+    def trained_module(self) -> nn.Module:
+        """Return student and adapters."""
+        return self.trained
+
     def setup_optimizers(self) -> None:
         """Let the optimizer of the student train the adapters too."""
         super().setup_optimizers()
         adapters = list(self._adapters().parameters())
         if adapters:
             self.optimizer_g.add_param_group({'params': adapters})
-
-    def feed_data(self, data: dict) -> None:
-        """Take a batch; its map is needed in training only, and goes to the device when the teacher asks for it."""
-        super().feed_data(data)
-        self.data = data if self.is_train else None
 
     def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
         """Return reconstruction and, while their schedules last, distillation losses."""
@@ -106,31 +104,39 @@ class DistillationModel(LossDictModel):
             losses['l_soft'] = soft_factor * self.soft_loss.loss(self.output, teacher_output)
         return losses
 
-    @master_only
-    def save_training_state(self, epoch: int, current_iter: int) -> None:
-        """Save the host's state and, beside it, the adapters."""
-        super().save_training_state(epoch, current_iter)
-        if current_iter != -1 and self._adapters():
-            torch.save(self._adapters().state_dict(), self._adapter_path(current_iter))
+    def extra_state(self) -> dict:
+        """Return what a resumed run needs beyond the host's training state; the adapters, where there are any."""
+        adapters = self._adapters().state_dict()
+        return {**super().extra_state(), **({'adapters': adapters} if adapters else {})}
+
+    def load_extra_state(self, extra: dict) -> None:
+        """Take over `extra_state`.
+
+        Raises:
+            UsageError: It is that of a run with other adapters.
+        """
+        super().load_extra_state(extra)
+        try:
+            self._adapters().load_state_dict(extra.get('adapters', {}))
+        except RuntimeError as error:
+            raise UsageError('the training state does not fit: its adapters are not those of this student and teacher; '
+                             'resume with the feature_opt and the networks that it was trained with '
+                             f'({" ".join(str(error).split())[:200]})') from None
 
     def resume_training(self, resume_state: dict) -> None:
-        """Load the adapters and the host's state."""
-        if self._adapters():
-            path = self._adapter_path(resume_state['iter'])
-            if not os.path.isfile(path):
-                raise UsageError(f'the training state of iteration {resume_state["iter"]} lacks its adapters: '
-                                 f'{os.path.abspath(path)}')
-            self._adapters().load_state_dict(torch.load(path, map_location=self.device, weights_only=True))
+        """Load the host's state."""
         try:
             super().resume_training(resume_state)
         except ValueError as error:  # adapters are parameters too: another feature_opt may have more or fewer
+            if isinstance(error, UsageError):
+                raise
             raise UsageError(f'the training state of iteration {resume_state["iter"]} does not fit: {error}; resume '
                              'with the feature_opt and the networks that it was trained with') from None
 
     def _build_teacher(self) -> nn.Module:
         self.check(self.opt)
         path_opt = self.opt['path']
-        teacher = build_network(self.opt['network_t']).to(self.device)
+        teacher = build_network(self.opt['network_t']).to(self.device, memory_format=self.step_options.memory_format)
         self.load_network(teacher, os.path.expanduser(path_opt['pretrain_network_t']),
                           path_opt.get('strict_load_t', True), path_opt.get('param_key_t', 'params'))
         if takes_parsing(teacher):
@@ -158,6 +164,3 @@ class DistillationModel(LossDictModel):
 
     def _adapters(self) -> nn.ModuleDict:
         return self.get_bare_model(self.trained).adapters
-
-    def _adapter_path(self, current_iter: int) -> str:
-        return os.path.join(self.opt['path']['training_states'], f'{current_iter}_adapters.pth')

@@ -13,12 +13,12 @@ from pkdn_basicsr.data.dataset_options import sample_scheme
 from pkdn_basicsr.data.parsing_labels import ParsingScheme
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.metrics.confusion import class_iou, confusion_matrix, mean_iou
-from pkdn_basicsr.models.loss_dict_model import LossDictModel
+from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.prior import check_maps
 
 
 @MODEL_REGISTRY.register()
-class FaceParserModel(LossDictModel):
+class FaceParserModel(FaceSRModel):
     """`SRModel` for a network of faces to class scores: `network_g` sees `gt` and learns `parsing`; `lq` is not used.
 
     `train.pixel_opt` is the loss of scores and map, such as `ParsingLoss`. Validation counts one confusion matrix over
@@ -36,7 +36,8 @@ class FaceParserModel(LossDictModel):
         if 'parsing' not in data:
             raise UsageError('FaceParserModel needs the parsing map of every face: set dataroot_parsing in the data '
                              "set's options")
-        self.gt = data['gt'].to(self.device, non_blocking=True)
+        self.keep(data)
+        self.gt = self.image_to_device(data['gt'])
         self.parsing = data['parsing'].to(self.device, non_blocking=True)
 
     def compute_losses(self, current_iter: int) -> dict[str, Tensor]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from basicsr.models.sr_model import SRModel
 from basicsr.utils import get_root_logger, imwrite, tensor2img
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch.utils.data import DataLoader
@@ -16,8 +15,10 @@ from tqdm import tqdm
 from pkdn_basicsr.data.pairing import check_set_names, name_of_sample
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import csv_text, write_whole
-from pkdn_basicsr.host.shards import gather, load_my_share, my_share
+from pkdn_basicsr.host import run
+from pkdn_basicsr.host.shards import from_first, gather, load_my_share, my_share
 from pkdn_basicsr.metrics.measure import DECIMALS, mean_known, measure
+from pkdn_basicsr.models.loss_dict_model import LossDictModel
 from pkdn_basicsr.models.panel import draw_panel
 from pkdn_basicsr.models.validation_history import add_to_history, read_history
 
@@ -32,7 +33,7 @@ class _Face:
 
 
 @MODEL_REGISTRY.register()
-class FaceSRModel(SRModel):
+class FaceSRModel(LossDictModel):
     """`SRModel` that validates with all processes and remembers what it has measured.
 
     A drop-in for `SRModel`: the same options train the same weights. In validation every process takes its share of
@@ -40,7 +41,7 @@ class FaceSRModel(SRModel):
     result folder): `per_image/<data set>_<iteration>.csv` has every metric of every face, `validation.csv` the means of
     all validations, from which a resumed run knows the best one.
 
-    Options beyond `SRModel`'s:
+    Options beyond `SRModel`'s are those of `LossDictModel` and
 
         val.save_best: A metric of `val.metrics`, or a list of them. When one reaches a new best mean, the network is
             saved as `models/net_g_best_<metric>.pth`; where there are several validation sets, as
@@ -50,12 +51,13 @@ class FaceSRModel(SRModel):
 
     @staticmethod
     def check(opt: dict) -> None:
-        """Check before a run what `val` asks for.
+        """Check before a run the options of the step and what `val` asks for.
 
         Raises:
-            UsageError: `save_best` names no metric of `val.metrics`, `panels` is no number of faces, or two data sets
-                would write the same files.
+            UsageError: An option of the step does not fit, `save_best` names no metric of `val.metrics`, `panels` is
+                no number of faces, or two data sets would write the same files.
         """
+        LossDictModel.check(opt)
         val_opt = opt.get('val') or {}
         metrics = val_opt.get('metrics') or {}
         if not isinstance(val_opt.get('save_best') or [], str | list):
@@ -73,12 +75,21 @@ class FaceSRModel(SRModel):
             raise UsageError(f'val.panels: expected a number of faces, found {panels!r}')
 
     def resume_training(self, resume_state: dict) -> None:
-        """Load the host's state and, from `validation.csv`, the best results up to its iteration."""
+        """Load the host's state and, from `validation.csv`, the best results up to its iteration.
+
+        A validation of that iteration that the run did not come to is made up for.
+        """
         super().resume_training(resume_state)
-        for entry in read_history(self._folder() / 'validation.csv'):
-            if entry.iter <= resume_state['iter'] and entry.metric in self._metrics():
+        current_iter, history = resume_state['iter'], read_history(self._folder() / 'validation.csv')
+        for entry in history:
+            if entry.iter <= current_iter and entry.metric in self._metrics():
                 self._initialize_best_metric_results(entry.dataset)
                 self._update_best_metric_result(entry.dataset, entry.metric, entry.mean, entry.iter)
+        done = from_first({entry.dataset for entry in history if entry.iter == current_iter})
+        if self._metrics() and current_iter % self.opt['val'].get('val_freq', math.inf) == 0:
+            for loader in run.current.val_loaders:
+                if loader.dataset.opt['name'] not in done:
+                    self.validation(loader, current_iter, run.current.tb_logger, self.opt['val']['save_img'])
 
     def dist_validation(self, dataloader: DataLoader, current_iter: int | str, tb_logger, save_img: bool) -> None:
         """Validate on one data set; every process must call it.
@@ -145,8 +156,8 @@ class FaceSRModel(SRModel):
         new_best = [metric for metric in values if self._is_new_best(dataset, metric, current_iter)]
         self._log_validation_metric_values(current_iter, dataset, tb_logger)
         if self.is_train:
+            self._save_best(dataset, new_best)  # first: what is in the history is done
             add_to_history(self._folder() / 'validation.csv', current_iter, dataset, self.metric_results)
-            self._save_best(dataset, new_best)
 
     def _is_new_best(self, dataset: str, metric: str, current_iter: int | str) -> bool:
         """Update the host's record; a mean that is not known is no best one."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pkdn_basicsr.data.dataset_options import sample_scheme
 from pkdn_basicsr.data.parsing_labels import parsing_to_one_hot
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.models.loss_dict_model import LossDictModel
+from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.output_losses import OutputLoss, read_output_losses
 from pkdn_basicsr.models.targets import mix_classes, target_matrix
 
@@ -32,7 +32,7 @@ class AllOutputs(nn.Module):
 
 
 @MODEL_REGISTRY.register()
-class MultiOutputModel(LossDictModel):
+class MultiOutputModel(FaceSRModel):
     """`FaceSRModel` for networks with `forward_outputs(lq) -> {name: output}`; validation takes their `forward`.
 
     `train.output_losses` gives the losses by output, each with its `target`: the high-resolution image (`gt`, the
@@ -55,7 +55,7 @@ class MultiOutputModel(LossDictModel):
         Raises:
             UsageError: A wrong option, a network of one output, or a target that needs maps which are not there.
         """
-        LossDictModel.check(opt)
+        FaceSRModel.check(opt)
         if not opt['is_train']:
             return
         network = opt['network_g']['type']
@@ -89,10 +89,9 @@ class MultiOutputModel(LossDictModel):
         """Move the network only; it is wrapped as `trained`."""
         return net.to(self.device)
 
-    def feed_data(self, data: dict) -> None:
-        """Take a batch; its map is needed in training only, and goes to the device when a target asks for it."""
-        super().feed_data(data)
-        self.data = data if self.is_train else None
+    def trained_module(self) -> nn.Module:
+        """Return the network with all its outputs."""
+        return self.trained
 
     def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
         """Return the reconstruction losses, where there are some, and those of the outputs."""
@@ -133,7 +132,8 @@ class MultiOutputModel(LossDictModel):
 
     @torch.no_grad()
     def _target(self, loss: OutputLoss, output: Tensor, one_hot: Tensor | None) -> Tensor:
-        target = mix_classes(one_hot, self.matrices[loss.name], output.shape[-2:]) if loss.needs_map else self.gt
+        with torch.autocast(self.device.type, enabled=False):  # a target is not rounded to half precision
+            target = mix_classes(one_hot, self.matrices[loss.name], output.shape[-2:]) if loss.needs_map else self.gt
         if target.shape != output.shape:
             raise UsageError(f"train.output_losses.{loss.output}: the output is {tuple(output.shape)}, its target "
                              f"'{loss.target}' {tuple(target.shape)}; they must be equal")

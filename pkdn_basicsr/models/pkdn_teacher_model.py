@@ -5,12 +5,12 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.models.loss_dict_model import LossDictModel
+from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.prior import check_maps, one_hot_prior, takes_parsing
 
 
 @MODEL_REGISTRY.register()
-class PKDNTeacherModel(LossDictModel):
+class PKDNTeacherModel(FaceSRModel):
     """`FaceSRModel` for networks that are `forward(lq, parsing)`: same options, same losses.
 
     The paper trains the teacher with L1 (`pixel_opt: {type: L1Loss}`).

@@ -44,7 +44,7 @@ def test_train_writes_under_the_working_directory(trained):
     assert names(trained / 'tb_logger') == names(trained / 'experiments') == ['tiny']
     root = trained / 'experiments' / 'tiny'
     assert names(root / 'models') == ['net_g_1.pth', 'net_g_2.pth', 'net_g_latest.pth']
-    assert names(root / 'training_states') == ['1.state', '2.state']
+    assert names(root / 'training_states') == ['1.json', '1.state', '2.json', '2.state']
     assert '# basicsr train -opt' in (root / 'tiny.yml').read_text()
     log, = root.glob('train_tiny_*.log')
     assert 'Validation tiny-val' in log.read_text()
@@ -59,7 +59,7 @@ def test_auto_resume_goes_on(trained, basicsr_command):
     assert f'Loading PKDNStudent model from {root / "models" / "net_g_2.pth"}' in log
     assert 'Resuming training from epoch: 0, iter: 2.' in log
     assert [iteration for iteration in range(1, 6) if f'iter: {iteration:7d}' in log] == [3, 4]
-    assert names(root / 'training_states') == ['1.state', '2.state', '3.state', '4.state']
+    assert names(root / 'training_states') == [f'{n}.{kind}' for n in range(1, 5) for kind in ('json', 'state')]
     assert steps(root / 'training_states' / '4.state') == {4}
 
 
@@ -138,7 +138,8 @@ def test_experiments_root_holds_the_run_and_resumes_from_any_directory(tmp_path,
         assert basicsr_command(cwd, 'train', '-opt', file, *flags)[0] == 0
         assert names(cwd) == []
     assert names(tmp_path / 'store') == ['tiny']
-    assert names(tmp_path / 'store' / 'tiny' / 'training_states') == ['1.state', '2.state', '3.state']
+    states = [f'{n}.{kind}' for n in range(1, 4) for kind in ('json', 'state')]
+    assert names(tmp_path / 'store' / 'tiny' / 'training_states') == states
 
 
 def test_debug_has_its_own_folder(tmp_path, tiny_faces, basicsr_command):
@@ -226,4 +227,4 @@ def test_a_resumed_distillation_keeps_its_teacher(tmp_path, tiny_faces, basicsr_
     assert status == 0, log
     assert f'Loading PKDNTeacher model from {weights}, with param key: [params_ema].' in log
     assert 'net_g_2.pth, with param key: [params].' in log
-    assert '3_adapters.pth' in names(tmp_path / 'experiments' / 'student' / 'training_states')
+    assert load(tmp_path / 'experiments' / 'student' / 'training_states' / '3.state', 'extra')['adapters']

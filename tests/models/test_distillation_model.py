@@ -199,7 +199,7 @@ def test_equal_widths_need_no_adapters(distillation_options):
     model = build_model(distillation_options)
     assert len(model.trained.adapters) == 0
     model.save(0, 1)
-    assert os.listdir(distillation_options['path']['training_states']) == ['1.state']
+    assert sorted(os.listdir(distillation_options['path']['training_states'])) == ['1.json', '1.state']
 
 
 @pytest.mark.parametrize('loss', ['AttentionTransferLoss', 'AffinityLoss'])
@@ -251,7 +251,8 @@ def test_the_checkpoint_holds_the_student_alone(distillation_options, wide_teach
         saved = torch.load(path, weights_only=True)
         assert set(saved) == ({'params', 'params_ema'} if ema_decay else {'params'})
         assert all(list(weights) == names for weights in saved.values())
-    assert sorted(os.listdir(distillation_options['path']['training_states'])) == ['1.state', '1_adapters.pth']
+    state = torch.load(f"{distillation_options['path']['training_states']}/1.state", weights_only=True)
+    assert state['extra']['adapters']
 
 
 def _resume_from(opt, iteration):
@@ -288,12 +289,14 @@ def test_resuming_with_a_loss_without_adapters_is_refused(distillation_options, 
         _resume_from(distillation_options, 1)
 
 
-def test_resuming_without_the_adapters_file_is_refused(distillation_options, wide_teacher, usage_error):
+def test_resuming_without_the_adapters_is_refused(distillation_options, wide_teacher, usage_error):
     model = build_model(distillation_options)
     model.save(0, 3)
-    path = os.path.join(distillation_options['path']['training_states'], '3_adapters.pth')
-    os.remove(path)
-    with usage_error('iteration 3 lacks its adapters', path):
+    path = os.path.join(distillation_options['path']['training_states'], '3.state')
+    state = torch.load(path, weights_only=True)
+    del state['extra']['adapters']
+    torch.save(state, path)
+    with usage_error('adapters', 'feature_opt'):
         _resume_from(distillation_options, 3)
 
 
@@ -314,7 +317,7 @@ def test_distillation_without_network_t_is_refused(distillation_options, usage_e
 
 
 @pytest.mark.parametrize(('changes', 'reason'), [
-    ({'type': 'KDFSRNetTeacher', 'num_classes': 11, **KDFSRNET}, 'RuntimeError'),
+    ({'type': 'KDFSRNetTeacher', 'num_classes': 11, **KDFSRNET}, 'the weights of a PKDNTeacher'),
     ({'num_feat': 8}, 'size mismatch'),
     ({'scale': 8}, 'trained for scale 4'),
 ])
@@ -509,5 +512,7 @@ def test_two_processes_with_half_the_batch_each_train_as_one_with_the_whole(
         assert first['logs'] == [pytest.approx(log, rel=1e-4) for log in expected['logs']]
         student = build_network(case['opt']['network_g'])
         student.load_state_dict(torch.load(tmp_path / name / 'models' / 'net_g_12.pth', weights_only=True)['params'])
-    assert (tmp_path / 'adapters' / 'training_states' / '12_adapters.pth').is_file()
-    assert not (tmp_path / 'affinity' / 'training_states' / '12_adapters.pth').exists()
+    kept = {name: torch.load(tmp_path / name / 'training_states' / '12.state', weights_only=True)['extra']
+            for name in ('adapters', 'affinity')}
+    assert kept['adapters']['adapters']
+    assert kept['affinity'] == {}

@@ -63,11 +63,26 @@ def test_the_average_follows_only_where_it_is_asked_for(sgd_options, batch):
         torch.testing.assert_close(average.data, 0.75 * old + 0.25 * now)
 
 
-def test_a_subclass_must_say_its_losses(options, batch):
+def test_without_losses_of_its_own_a_model_has_the_hosts(options, batch, train):
     model = LossDictModel(options)
-    model.feed_data(batch)
-    with pytest.raises(NotImplementedError):
+    expected = {'l_pix': (model.net_g(batch['lq']) - batch['gt']).abs().mean().item()}
+    assert train(model, batch, [1]) == [pytest.approx(expected)]
+
+
+def test_nothing_is_fetched_from_the_device_before_the_log_is_asked_for(sgd_options, batch, monkeypatch):
+    sgd_options['train']['grad_clip'] = 1.0
+    model = _TwoLosses(sgd_options)
+
+    def refuse(tensor):
+        raise AssertionError('the host waited for the device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, 'item', refuse)
+        model.feed_data(batch)
         model.optimize_parameters(1)
+    assert not any(loss.requires_grad for loss in model.log_dict.values())  # nor is the graph kept alive
+    assert {name: type(value) for name, value in model.get_current_log().items()} == {
+        'l_mean': float, 'l_size': float, 'grad_norm': float}
 
 
 @pytest.mark.parametrize(('style', 'name'), [(False, 'l_percep'), (True, 'l_style')])
