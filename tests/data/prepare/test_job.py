@@ -7,6 +7,7 @@ import os
 import random
 import resource
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tqdm import tqdm
 
 from pkdn_basicsr.data.lmdb_file import LmdbFile
 from pkdn_basicsr.data.picture import read_picture
@@ -302,6 +304,7 @@ def test_killed_ten_times_at_random_it_ends_with_the_same_set(raw, tmp_path):
     while killed < 10:
         child = os.fork()
         if child == 0:
+            tqdm.set_lock(threading.RLock())  # its own lock is shared with this process, and would be held forever
             prepare(plan, dst, 1)
             os._exit(0)
         time.sleep(waits.uniform(0, took / 8))
