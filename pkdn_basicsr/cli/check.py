@@ -1,10 +1,9 @@
 """`basicsr check`: look at the data sets of an option file before a network is trained on them."""
 
 import argparse
-import tempfile
 from pathlib import Path
 
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
 from pkdn_basicsr.metrics.identity import NORMALIZATIONS
@@ -27,7 +26,7 @@ def run(arguments: list[str]) -> int:
     import_plugins()
     opt = read_option_file(args.opt)
     folder = args.out or Path('results') / f'check_{Path(args.opt).stem}'
-    _make_folder(folder)
+    make_result_folder(folder, '--out')
     identity = Identity(args.identity, args.detector, args.normalization) if args.identity else None
     settings = Settings(identity, args.same_person, args.faces, args.workers)
     try:
@@ -40,17 +39,6 @@ def run(arguments: list[str]) -> int:
     print(f'\n{findings_table(findings)}\n{about_sets}{verdict(findings)}\nWritten to {folder.absolute()}: report.md, '
           'findings.csv, pictures of some faces and lists of names', flush=True)
     return 1 if count(findings, 'error') else 0
-
-
-def _make_folder(folder: Path) -> None:
-    """Find out that results cannot be written before every file is read."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f'--out: cannot write into {folder.absolute()}: {error.strerror}; name another '
-                         'folder') from None
 
 
 def _positive(text: str) -> int:

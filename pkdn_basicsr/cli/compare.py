@@ -1,12 +1,12 @@
 """`basicsr compare`: several networks on the same faces, as tables and pictures."""
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from basicsr.utils.dist_util import get_dist_info, init_dist
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
 from pkdn_basicsr.report.compare import compare, make_plan, write_tables
@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int:
     test_sets = [read_faces(dataset_opt, plan.scale, args.limit) for dataset_opt in plan.datasets]
     for faces in test_sets:
         own_folder = folder if len(test_sets) == 1 else folder / faces.options['name']
-        _make_folder(own_folder)
+        make_result_folder(own_folder, '-o')
         try:
             comparison = compare(plan, faces, own_folder)
         except KeyboardInterrupt:
@@ -51,22 +51,12 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _make_folder(folder: Path) -> None:
-    """Find out that results cannot be written before they are computed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f'-o: cannot write into {folder.absolute()}: {error.strerror}; name another folder') from None
-
-
 def _merge(args: argparse.Namespace) -> None:
     comparison = merge({str(path): read_summary(path) for path in args.earlier}, args.reference)
     folder = args.output or Path('results') / f'{comparison.name}_merged'
     if folder.resolve() in [path.parent.resolve() for path in args.earlier]:
         raise UsageError(f'-o: {folder.absolute()} holds one of the summaries that are read; name another folder')
-    _make_folder(folder)
+    make_result_folder(folder, '-o')
     write_tables(comparison, folder)
     _say(comparison_markdown(comparison), folder)
 

@@ -1,7 +1,6 @@
 """The kinds of `basicsr prepare`: what each is asked on the command line. A new kind is two functions and a line."""
 
 import argparse
-import hashlib
 from pathlib import Path
 
 from pkdn_basicsr.data.celeba_hq_crop import FRAMINGS
@@ -15,6 +14,7 @@ from pkdn_basicsr.data.prepare.helen import plan_helen
 from pkdn_basicsr.data.prepare.parse import plan_parse
 from pkdn_basicsr.data.prepare.recipe import SPLITS, Plan, Sizes
 from pkdn_basicsr.data.prepare.toy import plan_toy
+from pkdn_basicsr.files import sha256_of_file
 from pkdn_basicsr.weights.face_labeller import FaceLabeller
 from pkdn_basicsr.weights.face_parser import SHIPPED_FACE_PARSER
 from pkdn_basicsr.weights.onnx_parser import NORMALIZATIONS
@@ -131,7 +131,7 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
 
 def _plan_parse(args: argparse.Namespace) -> Plan:
     labeller = FaceLabeller(args.parser, args.parser_scheme, args.parser_input, args.parser_size)
-    digest = hashlib.sha256(Path(args.parser).expanduser().read_bytes()).hexdigest()
+    digest = sha256_of_file(Path(args.parser).expanduser())
     return plan_parse(args.src, labeller.label, labeller.parsing_scheme.name,
                       {'parser_sha256': digest, 'parser_input': args.parser_input, 'parser_size': labeller.input_size},
                       args.scheme, args.confidence, args.low_confidence)

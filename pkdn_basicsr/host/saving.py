@@ -1,6 +1,5 @@
 """Checkpoints that are whole or not there, and a record of which files belong together."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from basicsr.models.base_model import BaseModel
 from basicsr.utils.dist_util import get_dist_info
 
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.files import write_whole
+from pkdn_basicsr.files import sha256_of_file, write_whole
 from pkdn_basicsr.host import run
 from pkdn_basicsr.host.random_states import get_random_states
 
@@ -108,7 +107,7 @@ def damaged_file(folder: Path, current_iter: int) -> str | None:
             file = Path(os.path.normpath(folder / name))
             if not file.is_file():
                 return f'{file} is missing'
-            if _sha256(file) != digest:
+            if sha256_of_file(file) != digest:
                 return f'{file} is not as it was saved'
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f'{path} cannot be read ({type(error).__name__})'
@@ -129,7 +128,7 @@ def save_whole(content: object, path: Path) -> str:
                 torch.save(content, file)
                 file.flush()
                 os.fsync(file.fileno())  # a rename that reaches the disk before the content would leave an empty file
-            digest = _sha256(unfinished)
+            digest = sha256_of_file(unfinished)
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -172,11 +171,3 @@ def _files_of(model: BaseModel, current_iter: int | str) -> dict[str, str]:
 
 def _plain_state(net: torch.nn.Module) -> Mapping[str, torch.Tensor]:
     return {key.removeprefix('module.'): value.cpu() for key, value in net.state_dict().items()}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

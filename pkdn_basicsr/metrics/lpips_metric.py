@@ -5,10 +5,8 @@ the middle of a run. Here the file must lie on the disk, its hash is checked, an
 """
 
 import functools
-import hashlib
 import os
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +14,7 @@ import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from pkdn_basicsr.errors import MissingError, UsageError
+from pkdn_basicsr.files import sha256_of_file
 
 
 class Trunk(NamedTuple):
@@ -72,7 +71,7 @@ def check_lpips(net: str = 'alex', weights: str | None = None, weights_sha256: s
     if not os.path.isfile(path):
         raise MissingError(f'LPIPS needs the weights of {net}: put {_trunk(net).url} at {os.path.abspath(path)}, or '
                            'name the file by weights: PATH')
-    found = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    found = sha256_of_file(path)
     if not found.startswith(digits.lower()):
         raise UsageError(f'{os.path.abspath(path)}: expected SHA-256 {digits}..., found {found[:16]}...; it is not the '
                          f'published file {_trunk(net).file_name}, or is damaged')

@@ -1,6 +1,5 @@
 """Where a number comes from: files by hash, versions, machine."""
 
-import hashlib
 import os
 import platform
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
+
+from pkdn_basicsr.files import sha256_of_file
 
 _PACKAGES = ('pkdn_basicsr', 'basicsr', 'torch', 'torchvision', 'numpy', 'pillow', 'opencv-python', 'scikit-image',
              'mmengine', 'lpips', 'onnxruntime', 'pyrtools')
@@ -29,11 +30,7 @@ class FileRecord:
 
 def record_file(path: str | Path) -> FileRecord:
     """Hash a file."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return FileRecord(str(path), digest.hexdigest())
+    return FileRecord(str(path), sha256_of_file(path))
 
 
 def record_files_in(options: dict) -> dict:

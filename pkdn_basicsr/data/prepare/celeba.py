@@ -1,6 +1,5 @@
 """CelebA (Liu et al., ICCV 2015) as its official archive unpacks: faces as the super-resolution papers cut them out."""
 
-import hashlib
 import os
 import posixpath
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pkdn_basicsr.data.prepare.celeba_splits import first_18000, official_partit
 from pkdn_basicsr.data.prepare.name_lists import listed
 from pkdn_basicsr.data.prepare.recipe import Plan, Sizes
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.files import sha256_of_file
 
 PICTURES = {'dic': ('img_celeba',), 'first18000': ('img_align_celeba', 'img_align_celeba_png')}
 """Crop -> folders of the official archive that it is made for."""
@@ -67,7 +67,7 @@ def plan_celeba(root: Path, sizes: Sizes, crop: str = 'dic', pictures: str | Non
     sources = [posixpath.normpath(f'{below}/{key}{os.path.splitext(files[key])[1]}') for key in wanted]
     recipes = CelebaPictures(sources, [splits[key] for key in wanted], sizes, tables)
     return Plan(root, recipes, {'kind': 'celeba', **sizes.settings(), 'crop': crop, 'pictures': below,
-                                'sha256': {name: _sha256(path) for name, path in paths.items()}})
+                                'sha256': {name: sha256_of_file(path) for name, path in paths.items()}})
 
 
 def _picture_folder(root: Path, crop: str, pictures: str | None) -> Path:
@@ -99,7 +99,3 @@ def _needed(root: Path, name: str, option: str) -> Path:
     if path is None:
         raise UsageError(f'celeba: found no {name} in {root}, its Anno or Eval; download it, or give {option}')
     return path
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -11,19 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pkdn_basicsr.data.pairing import index_folder, key_of
+from pkdn_basicsr.data.pairing import index_folder
 from pkdn_basicsr.data.parsing_labels import get_scheme
 from pkdn_basicsr.data.picture import read_parsing, read_picture
-from pkdn_basicsr.data.prepare.celeba_lists import read_table
+from pkdn_basicsr.data.prepare.celeba_originals import Originals
 from pkdn_basicsr.data.prepare.masks import read_mask
-from pkdn_basicsr.data.prepare.recipe import SPLITS, Face, Plan, Sizes, training_face
+from pkdn_basicsr.data.prepare.recipe import Face, Plan, Sizes, training_face
 from pkdn_basicsr.errors import UsageError
 
 _SCHEME = get_scheme('celebamask_hq')
 _PICTURES = 'CelebA-HQ-img'
 _PARTS = 'CelebAMask-HQ-mask-anno'
 _MERGED = ('CelebAMaskHQ-mask', 'mask')  # as the dataset's own tool calls it, and as many copies do
-_MAPPING, _PARTITION, _IDENTITY = 'CelebA-HQ-to-CelebA-mapping.txt', 'list_eval_partition.txt', 'identity_CelebA.txt'
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def plan_celebamask_hq(root: Path, sizes: Sizes) -> Plan:
     merged = masks_folder != _PARTS
     pictures = _numbered(root, _PICTURES)
     masks = {number: (path,) for number, path in _numbered(root, masks_folder).items()} if merged else _parts(root)
-    originals = _Originals.read(root)
+    originals = Originals.read(root)
     recipes = [CelebAMaskHQFace(
         str(number), (pictures.get(number, f'{_PICTURES}/{number}.jpg'), *masks.get(number, ())), merged,
         originals.split(number), originals.facts(number), sizes) for number in sorted(pictures.keys() | masks.keys())]
@@ -157,64 +156,6 @@ def _parts(root: Path) -> dict[int, tuple[str, ...]]:
         if other != path:
             raise UsageError(f'{file}: {other} is the same part of the same face; keep one of them')
     return {number: tuple(parts[name] for name in _SCHEME.classes if name in parts) for number, parts in found.items()}
-
-
-@dataclass(frozen=True)
-class _Originals:
-    """The pictures of CelebA that CelebA-HQ's were made from.
-
-    Attributes:
-        root: Folder of the lists.
-        tables: Name of a list -> {number: CelebA's name without suffix} or {such a name: value}; empty without it.
-    """
-
-    root: Path
-    tables: Mapping[str, Mapping[str, str | int]]
-
-    @classmethod
-    def read(cls, root: Path) -> '_Originals':
-        tables = {_MAPPING: _mapping(root / _MAPPING)}
-        for name in (_PARTITION, _IDENTITY):
-            rows = read_table(root / name, 1) if (root / name).exists() else {}
-            tables[name] = {key: row.values[0] for key, row in rows.items()}
-            if rows and not tables[_MAPPING]:
-                raise UsageError(f'{root / name}: expected {_MAPPING} beside it, which says which face is which of '
-                                 f'CelebA, found none; add it, or take {name} away')
-        for key, value in tables[_PARTITION].items():
-            if value not in range(len(SPLITS)):
-                raise UsageError(f'{root / _PARTITION}: expected 0, 1 or 2 for {key}, found {value}; take the '
-                                 'original list')
-        return cls(root, tables)
-
-    def split(self, number: int) -> str | None:
-        return SPLITS[self._of_original(number, _PARTITION)] if self.tables[_PARTITION] else None
-
-    def facts(self, number: int) -> dict[str, str | int]:
-        facts = {'celeba': self._look_up(_MAPPING, str(number))} if self.tables[_MAPPING] else {}
-        return {**facts, 'identity': self._of_original(number, _IDENTITY)} if self.tables[_IDENTITY] else facts
-
-    def _of_original(self, number: int, name: str) -> int:
-        return self._look_up(name, self._look_up(_MAPPING, str(number)))
-
-    def _look_up(self, name: str, key: str) -> str | int:
-        if key not in self.tables[name]:
-            raise UsageError(f'{self.root / name}: expected a line for {key}, found none among '
-                             f'{len(self.tables[name])}; take the complete list')
-        return self.tables[name][key]
-
-
-def _mapping(path: Path) -> dict[str, str]:
-    """Read the columns idx and orig_file (without suffix) of the list of originals; none if there is no such file."""
-    lines = path.read_text(encoding='utf-8-sig', errors='replace').splitlines() if path.exists() else []
-    originals = {}
-    for number, line in enumerate(lines, 1):
-        row = line.split()
-        if row and len(row) != 3:
-            raise UsageError(f'{path}: line {number}: expected the columns idx, orig_idx and orig_file, found '
-                             f'{line.strip()[:60]!r}; take the original list')
-        if row and row[0] != 'idx':
-            originals[row[0]] = key_of(row[2])
-    return originals
 
 
 def _part(path: str) -> str:

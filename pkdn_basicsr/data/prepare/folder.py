@@ -1,6 +1,5 @@
 """Anyone's photographs, in any folders: every face is found, turned upright and cut out as in CelebA-HQ."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pkdn_basicsr.data.picture import read_picture
 from pkdn_basicsr.data.prepare.photo_detection import find_faces
 from pkdn_basicsr.data.prepare.recipe import Face, Plan, Sizes, face_name, training_face
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.files import sha256_of_file
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def plan_folder(root: Path, sizes: Sizes, detector: FaceDetector, crop: str = 'c
     sources = [Path(path).relative_to(root).as_posix() for path in files.values()]
     _check_names(sources)
     options = FolderOptions(sizes, detector, crop, min_side, max_outside)
-    model = hashlib.sha256(Path(detector.model).expanduser().read_bytes()).hexdigest()
+    model = sha256_of_file(Path(detector.model).expanduser())
     return Plan(root, [Photograph(source, options) for source in sources], {
         'kind': 'folder', **sizes.settings(), 'crop': crop, 'min_side': min_side, 'max_outside': max_outside,
         'detector_sha256': model, 'score_threshold': detector.score_threshold})

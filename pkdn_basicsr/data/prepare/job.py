@@ -13,9 +13,9 @@ from pkdn_basicsr.data.prepare.lists import made_entries, set_lists
 from pkdn_basicsr.data.prepare.lmdb_copy import write_lmdb_copies
 from pkdn_basicsr.data.prepare.parallel import parallel_map
 from pkdn_basicsr.data.prepare.recipe import Plan
-from pkdn_basicsr.data.prepare.work import Outcome, Work, sha256
+from pkdn_basicsr.data.prepare.work import Outcome, Work
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.files import write_whole
+from pkdn_basicsr.files import sha256, sha256_of_file, write_whole
 
 
 @dataclass
@@ -137,7 +137,7 @@ def _write_lists(plan: Plan, dst: Path, journal: Journal) -> None:
 
 
 def _sha256(path: Path) -> str | None:
-    return sha256(path.read_bytes()) if path.exists() else None
+    return sha256_of_file(path) if path.exists() else None
 
 
 def _write(dst: Path, path: str, content: bytes) -> None:

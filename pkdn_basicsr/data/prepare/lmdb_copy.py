@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pkdn_basicsr.data.lmdb_file import write_lmdb
 from pkdn_basicsr.data.prepare.journal import FOLDER
-from pkdn_basicsr.data.prepare.work import MadeFace, sha256
+from pkdn_basicsr.data.prepare.work import MadeFace
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.files import write_whole
+from pkdn_basicsr.files import sha256, write_whole
 
 
 def write_lmdb_copies(dst: Path, faces: Iterable[MadeFace]) -> None:

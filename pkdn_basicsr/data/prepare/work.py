@@ -1,6 +1,5 @@
 """What is done for one source picture, in whatever process: make its files, or see that they are still as made."""
 
-import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +9,7 @@ from PIL import Image
 
 from pkdn_basicsr.data.prepare.recipe import Face, Recipe
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.files import sha256, sha256_of_file
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class Work:
     def __call__(self, task: tuple[Recipe, Entry | None]) -> Outcome:
         """Verify what the journal says was made, and make what is missing or whose sources have changed."""
         recipe, entry = task
-        sources = {source: _sha256_of_file(self.root / source) for source in recipe.sources}
+        sources = {source: _known_sha256(self.root / source) for source in recipe.sources}
         if entry and not entry.skipped and entry.sources == sources and entry.split == recipe.split:
-            found = {path: _sha256_of_file(self.dst / path) for face in entry.faces for path in face.files}
+            found = {path: _known_sha256(self.dst / path) for face in entry.faces for path in face.files}
             wanted = {path: sha for face in entry.faces for path, sha in face.files.items()}
             altered = tuple(path for path, sha in found.items() if sha and sha != wanted[path])
             if altered or found == wanted:
@@ -112,15 +112,10 @@ class Work:
         return Outcome(Entry(recipe.name, sources, recipe.split, tuple(made)), contents)
 
 
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 of bytes as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def _sha256_of_file(path: Path) -> str:
+def _known_sha256(path: Path) -> str:
     """Return the hash of a file, '' if it cannot be read: what cannot be read is made again, or says so itself."""
     try:
-        return sha256(path.read_bytes())
+        return sha256_of_file(path)
     except OSError:
         return ''
 
