@@ -17,7 +17,7 @@ from pkdn_basicsr.host.network_limits import check_windows
 
 _NEEDED = ('name', 'model_type', 'num_gpu', 'datasets', 'network_g', 'path')
 _NEEDED_IN_TRAINING = ('scale', 'train', 'logger')
-_STEP_OPTIONS = ('amp', 'channels_last', 'compile', 'grad_clip', 'accumulate')
+_STEP_OPTIONS = ('amp', 'channels_last', 'compile', 'grad_clip', 'accumulate', 'activation_checkpointing')
 
 
 def check_frame(opt: dict, file: str, is_train: bool) -> None:

@@ -90,10 +90,10 @@ class DistillationModel(FaceSRModel):
         feature_factor = self.feature_loss.schedule(current_iter) if self.feature_loss else 0.
         soft_factor = self.soft_loss.schedule(current_iter) if self.soft_loss else 0.
 
+        if feature_factor or soft_factor:  # first: its insides are gone before the student's take up memory
+            teacher_output, teacher_features = self._ask_teacher(self.lq, self.data)
         self.output, features = self.trained(self.lq)
         losses = self.reconstruction_losses()
-        if feature_factor or soft_factor:
-            teacher_output, teacher_features = self._ask_teacher(self.lq, self.data)
         if feature_factor:
             per_level = [self.feature_loss.loss(features[student], teacher_features[teacher])
                          for student, teacher in self.levels.items()]

@@ -6,6 +6,7 @@ import torch
 from basicsr.models.sr_model import SRModel
 from torch import Tensor, nn
 
+from pkdn_basicsr.models.activation_checkpointing import recompute_blocks
 from pkdn_basicsr.models.training_step import StepOptions, TrainingStep, cut
 
 
@@ -13,7 +14,7 @@ class LossDictModel(SRModel):
     """`SRModel` whose step is `compute_losses`, sum, backward; a subclass may say which losses there are.
 
     Without options of its own it trains as `SRModel` does, bit by bit. Beyond `SRModel`'s there are `train.amp`,
-    `channels_last`, `compile`, `grad_clip` and `accumulate`; see `StepOptions`.
+    `channels_last`, `compile`, `grad_clip`, `accumulate` and `activation_checkpointing`; see `StepOptions`.
     """
 
     def __init__(self, opt: dict) -> None:
@@ -34,6 +35,8 @@ class LossDictModel(SRModel):
         super().init_training_settings()
         if hasattr(self, 'net_g_ema'):
             self.net_g_ema.to(memory_format=self.step_options.memory_format)
+        if self.step_options.activation_checkpointing:
+            recompute_blocks(self.get_bare_model(self.net_g))
         net = self.trained_module()
         self.step = TrainingStep(self.step_options, net, self.device)
         if self.step_options.compile is not None:

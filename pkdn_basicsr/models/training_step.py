@@ -31,6 +31,8 @@ class StepOptions:
             means a step of the optimizer every so many iterations. BasicSR counts learning rate, average, log and
             checkpoints in iterations, so that a schedule would have to be rewritten with it; here a schedule stays
             as it is, and the option is a matter of memory alone.)
+        activation_checkpointing: Blocks of the trained network keep their inputs alone, and compute what the backward
+            pass needs once more; see `recompute_blocks`.
     """
 
     amp: str | None = None
@@ -38,6 +40,7 @@ class StepOptions:
     compile: dict[str, Any] | None = None
     grad_clip: float | None = None
     accumulate: int = 1
+    activation_checkpointing: bool = False
 
     @classmethod
     def from_options(cls, opt: dict) -> 'StepOptions':
@@ -53,17 +56,15 @@ class StepOptions:
         amp, grad_clip = train_opt.get('amp') or None, train_opt.get('grad_clip')
         if amp not in (None, *_PRECISIONS):
             raise UsageError(f'train.amp: expected bf16 or fp16, found {amp!r}')
-        channels_last = train_opt.get('channels_last', False)
-        if not isinstance(channels_last, bool):
-            raise UsageError(f'train.channels_last: expected true or false, found {channels_last!r}')
         if grad_clip is not None and not (_is_number(grad_clip, int | float) and grad_clip > 0):
             raise UsageError(f'train.grad_clip: expected a norm above 0, found {grad_clip!r}')
         compile_arguments = _compile_arguments(train_opt.get('compile', False))
         if compile_arguments is not None and opt['num_gpu'] > 1 and not opt['dist']:
             raise UsageError('train.compile does not go with several GPUs in one process (DataParallel): start one '
                              'process for each with torchrun and --launcher pytorch')
-        return cls(amp, channels_last, compile_arguments, grad_clip,
-                   _number_of_parts(train_opt.get('accumulate', 1), opt['datasets'].get('train') or {}))
+        return cls(amp, _switch(train_opt, 'channels_last'), compile_arguments, grad_clip,
+                   _number_of_parts(train_opt.get('accumulate', 1), opt['datasets'].get('train') or {}),
+                   _switch(train_opt, 'activation_checkpointing'))
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -149,6 +150,13 @@ def cut(batch: dict, parts: int) -> Iterator[dict]:
     for start in range(0, count, size):
         yield {key: value[start:start + size] if isinstance(value, Tensor | list) else value
                for key, value in batch.items()}
+
+
+def _switch(train_opt: dict, key: str) -> bool:
+    value = train_opt.get(key, False)
+    if not isinstance(value, bool):
+        raise UsageError(f'train.{key}: expected true or false, found {value!r}')
+    return value
 
 
 def _compile_arguments(wished: Any) -> dict[str, Any] | None:

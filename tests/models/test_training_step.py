@@ -293,6 +293,7 @@ def test_the_optimizer_may_be_fused(distillation_options, wide_teacher, batch, t
     ({'amp': 'float16'}, ['train.amp', 'bf16 or fp16', "'float16'"]),
     ({'amp': True}, ['train.amp', 'True']),
     ({'channels_last': 'yes'}, ['train.channels_last', "'yes'"]),
+    ({'activation_checkpointing': 1}, ['train.activation_checkpointing', 'true or false', '1']),
     ({'compile': 'max-autotune'}, ['train.compile', "'max-autotune'"]),
     ({'grad_clip': 0}, ['train.grad_clip', 'above 0', '0']),
     ({'grad_clip': -1.}, ['train.grad_clip', '-1.0']),
@@ -318,7 +319,7 @@ def test_compilation_does_not_go_with_threads_on_several_gpus(face_options, usag
 
 
 @pytest.mark.parametrize(('key', 'value'), [('amp', 'bf16'), ('channels_last', True), ('compile', True),
-                                            ('grad_clip', 1.0), ('accumulate', 2)])
+                                            ('grad_clip', 1.0), ('accumulate', 2), ('activation_checkpointing', True)])
 def test_the_hosts_own_models_do_not_pass_over_an_option(tiny_faces, usage_error, key, value):
     opt = {**tiny.train_options(tiny_faces), 'is_train': True, 'auto_resume': False, 'dist': False}
     for phase, dataset_opt in opt['datasets'].items():
