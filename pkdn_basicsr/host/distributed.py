@@ -1,29 +1,56 @@
 """Multi-process training where BasicSR assumes a GPU, and networks with buffers under DDP."""
 
+import inspect
+import os
+import subprocess
+
 import torch
 import torch.distributed as dist
 from basicsr.models.base_model import BaseModel
 from basicsr.utils import dist_util
 from torch.nn.parallel import DistributedDataParallel
 
+# torch 2.13 has given the option another name, and warns of the old one
+_LEAVE_BUFFERS = ({'forward_sync_buffers': False}
+                  if 'forward_sync_buffers' in inspect.signature(DistributedDataParallel).parameters
+                  else {'broadcast_buffers': False})
+
 
 def start_processes_without_gpu() -> None:
-    """Let `--launcher pytorch` start on a machine without a GPU.
+    """Let `--launcher pytorch` and `--launcher slurm` start on machines without a GPU.
 
-    `dist_util._init_dist_pytorch` computes `rank % torch.cuda.device_count()`, which divides by zero, and then asks
-    for nccl (BasicSR 1.4.2 `utils/dist_util.py:22-26`; no issue known, the same lines of mmcv gave
+    The functions behind them compute `rank % torch.cuda.device_count()`, which divides by zero, and then ask for nccl
+    (BasicSR 1.4.2 `utils/dist_util.py:22-66`; no issue known, the same lines of mmcv gave
     https://github.com/open-mmlab/mmdetection/issues/368). Without a GPU the gloo backend is used; with one, BasicSR's
-    own function runs.
+    own functions run.
     """
-    init_on_gpu = dist_util._init_dist_pytorch
+    pytorch_on_gpu, slurm_on_gpu = dist_util._init_dist_pytorch, dist_util._init_dist_slurm
 
     def init_dist_pytorch(backend: str, **kwargs) -> None:
         if torch.cuda.is_available():
-            init_on_gpu(backend, **kwargs)
+            pytorch_on_gpu(backend, **kwargs)
         else:
             dist.init_process_group(backend='gloo', **kwargs)
 
-    dist_util._init_dist_pytorch = init_dist_pytorch
+    def init_dist_slurm(backend: str, port: int | None = None) -> None:
+        if torch.cuda.is_available():
+            slurm_on_gpu(backend, port)
+        else:
+            os.environ.update(_slurm_environment(port))
+            dist.init_process_group(backend='gloo')
+
+    dist_util._init_dist_pytorch, dist_util._init_dist_slurm = init_dist_pytorch, init_dist_slurm
+
+
+def _slurm_environment(port: int | None) -> dict[str, str]:
+    """What torch wants to know of the processes, from what Slurm tells each of them; as in the host."""
+    nodes = ['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']]
+    return {
+        'MASTER_ADDR': subprocess.run(nodes, capture_output=True, text=True, check=True).stdout.split()[0],
+        'MASTER_PORT': str(port or os.environ.get('MASTER_PORT', 29500)),
+        'WORLD_SIZE': os.environ['SLURM_NTASKS'],
+        'RANK': os.environ['SLURM_PROCID'],
+    }
 
 
 def wrap_networks_for_rank_zero_validation() -> None:
@@ -51,7 +78,9 @@ def wrap_networks_for_rank_zero_validation() -> None:
         return DistributedDataParallel(
             net,
             device_ids=device_ids,
-            broadcast_buffers=False,
-            find_unused_parameters=self.opt.get('find_unused_parameters', False))
+            **_LEAVE_BUFFERS,
+            find_unused_parameters=self.opt.get('find_unused_parameters', False),
+            static_graph=self.opt.get('static_graph', False),
+            gradient_as_bucket_view=True)
 
     BaseModel.model_to_device = model_to_device

@@ -47,8 +47,8 @@ class StepOptions:
         """Read the options of a run; in testing there are none.
 
         Raises:
-            UsageError: A value that cannot be, a batch that cannot be cut into so many equal parts, or compilation
-                for the host's way of using several GPUs in one process.
+            UsageError: A value that cannot be, a batch that cannot be cut into so many equal parts, parts with
+                `static_graph`, or compilation for the host's way of using several GPUs in one process.
         """
         if not opt.get('is_train'):
             return cls()
@@ -62,8 +62,11 @@ class StepOptions:
         if compile_arguments is not None and opt['num_gpu'] > 1 and not opt['dist']:
             raise UsageError('train.compile does not go with several GPUs in one process (DataParallel): start one '
                              'process for each with torchrun and --launcher pytorch')
-        return cls(amp, _switch(train_opt, 'channels_last'), compile_arguments, grad_clip,
-                   _number_of_parts(train_opt.get('accumulate', 1), opt['datasets'].get('train') or {}),
+        parts = _number_of_parts(train_opt.get('accumulate', 1), opt['datasets'].get('train') or {})
+        if parts > 1 and opt.get('static_graph'):
+            raise UsageError('train.accumulate does not go with static_graph: DDP then expects to exchange gradients '
+                             'after every part; leave one of them out')
+        return cls(amp, _switch(train_opt, 'channels_last'), compile_arguments, grad_clip, parts,
                    _switch(train_opt, 'activation_checkpointing'))
 
     @property

@@ -1,7 +1,7 @@
 """One of two processes that train on CPU: `distributed_worker.py FOLDER RANK`; reads and writes files in FOLDER.
 
-Reads `cases.pt`: {name: {'opt', 'batch', 'val', 'iterations'}}. Writes `rank<RANK>.pt`: {name: record}, where a
-record has for every iteration the gradients and the log, and at the end the weights.
+Reads `cases.pt`: {name: {'opt', 'batch', 'val', 'iterations'}}; a case may have a 'dtype'. Writes `rank<RANK>.pt`:
+{name: record}, where a record has for every iteration the gradients and the log, and at the end the weights.
 """
 
 import sys
@@ -22,6 +22,7 @@ class _Samples(list):
 
 def _train(case: dict, rank: int) -> dict:
     from basicsr.models import build_model
+    torch.set_default_dtype(getattr(torch, case.get('dtype', 'float32')))
     torch.manual_seed(rank)  # the ranks start differently, as in the host: DDP must bring them together
     model = build_model({**case['opt'], 'dist': True, 'rank': rank, 'world_size': 2})
     net = model.get_bare_model(getattr(model, 'trained', model.net_g))

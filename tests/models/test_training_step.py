@@ -5,8 +5,11 @@ import tiny
 import torch
 from basicsr.archs import build_network
 from basicsr.models import build_model
+from basicsr.utils.registry import MODEL_REGISTRY
 
-from pkdn_basicsr.host import preflight
+from pkdn_basicsr.host.option_check.keys import check_keys
+from pkdn_basicsr.host.option_check.known_keys import MODELS
+from pkdn_basicsr.host.option_check.problems import Problems
 from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.training_step import StepOptions, cut
 
@@ -307,7 +310,7 @@ def test_wrong_options_are_refused_before_the_run(distillation_options, usage_er
     distillation_options['datasets']['train']['batch_size_per_gpu'] = 4
     distillation_options['train'].update(change)
     with usage_error(*words):
-        preflight.MODEL_REGISTRY.get(model).check(distillation_options)
+        MODEL_REGISTRY.get(model).check(distillation_options)
 
 
 def test_compilation_does_not_go_with_threads_on_several_gpus(face_options, usage_error):
@@ -318,20 +321,29 @@ def test_compilation_does_not_go_with_threads_on_several_gpus(face_options, usag
     assert FaceSRModel.check({**face_options, 'dist': True}) is None
 
 
+def test_parts_do_not_go_with_a_static_graph(face_options, usage_error):
+    face_options['datasets']['train']['batch_size_per_gpu'] = 4
+    face_options.update(static_graph=True)
+    face_options['train']['accumulate'] = 2
+    with usage_error('train.accumulate', 'static_graph'):
+        FaceSRModel.check(face_options)
+
+
 @pytest.mark.parametrize(('key', 'value'), [('amp', 'bf16'), ('channels_last', True), ('compile', True),
                                             ('grad_clip', 1.0), ('accumulate', 2), ('activation_checkpointing', True)])
 def test_the_hosts_own_models_do_not_pass_over_an_option(tiny_faces, usage_error, key, value):
-    opt = {**tiny.train_options(tiny_faces), 'is_train': True, 'auto_resume': False, 'dist': False}
-    for phase, dataset_opt in opt['datasets'].items():
-        dataset_opt.update(phase=phase, scale=opt['scale'])
+    opt = {**tiny.train_options(tiny_faces), 'is_train': True}
     opt['train'][key] = value
-    with usage_error('SRModel', f'train.{key}', 'FaceSRModel'):
-        preflight.check_run(opt)
-    assert preflight.check_run({**opt, 'model_type': 'FaceSRModel'}) is None
+    problems = {model: Problems() for model in ('SRModel', 'FaceSRModel')}
+    for model in problems:
+        check_keys({**opt, 'model_type': model}, problems[model])
+    with usage_error('SRModel does not know it', f'train.{key}', 'FaceSRModel'):
+        problems['SRModel'].refuse()
+    assert problems['FaceSRModel'].error_lines() == []
 
 
 def test_the_check_before_the_run_knows_every_option():
-    assert tuple(field.name for field in fields(StepOptions)) == preflight._STEP_OPTIONS
+    assert {f'train.{field.name}' for field in fields(StepOptions)} <= MODELS['FaceSRModel'].all
 
 
 def test_testing_takes_no_notice_of_the_options(face_options):
