@@ -256,6 +256,16 @@ def test_max_size_from_yaml_options():
     assert torch.equal(built(student, teacher), affinity(student, teacher, max_size=2))
     with pytest.raises(ValueError, match='max_size must be at least 1, but is 0'):
         build_loss({'type': 'AffinityLoss', 'max_size': 0})
+    assert build_loss({'type': 'AffinityLoss', 'max_size': 1})(student, teacher).item() == pytest.approx(
+        affinity(student.mean((2, 3), keepdim=True), teacher.mean((2, 3), keepdim=True)).item(), abs=1e-6)
+
+
+def test_a_feature_of_zeros_has_a_map_of_zeros():
+    teacher = torch.rand(3, 2, 4, 5)
+    assert attention_transfer(torch.zeros_like(teacher), teacher).item() == pytest.approx(1)  # the squared unit length
+    alone = affinity(torch.zeros_like(teacher), teacher)
+    assert alone.item() == pytest.approx(torch.nn.functional.cosine_similarity(
+        teacher.flatten(2)[..., None], teacher.flatten(2)[..., None, :], dim=1).abs().mean().item(), rel=1e-5)
 
 
 @any_loss

@@ -95,6 +95,12 @@ def test_gradient(function):
     assert torch.autograd.gradcheck(lambda x: function(x, parsing), (logits.requires_grad_(),))
 
 
+def test_dice_of_a_single_pixel():
+    logits = torch.tensor([1., 3.]).view(1, 2, 1, 1)
+    probability = torch.softmax(logits, 1)[0, 1].item()
+    assert soft_dice(logits, torch.ones(1, 1, 1)).item() == pytest.approx(1 - 2 * probability / (probability + 1))
+
+
 def test_nothing_known_is_no_loss_and_no_gradient():
     logits, parsing = sample()
     logits.requires_grad_()
