@@ -7,6 +7,7 @@ host.install()  # must come before anything that imports basicsr
 from pkdn_basicsr.archs import PKDNStudent, PKDNTeacher  # noqa: E402
 from pkdn_basicsr.data import ParsingMapDataset  # noqa: E402
 from pkdn_basicsr.errors import UsageError  # noqa: E402
+from pkdn_basicsr.infer.upscaler import FaceUpscaler  # noqa: E402
 from pkdn_basicsr.losses import AffinityLoss, AttentionTransferLoss, FeatureL1Loss, FeatureL2Loss  # noqa: E402
 from pkdn_basicsr.metrics import (  # noqa: E402
     calculate_lpips,
@@ -22,6 +23,7 @@ __all__ = [
     'AttentionTransferLoss',
     'DistillationModel',
     'FaceSRModel',
+    'FaceUpscaler',
     'FeatureL1Loss',
     'FeatureL2Loss',
     'PKDNStudent',

@@ -1,0 +1,33 @@
+"""The trained students in this folder, by name."""
+
+from pathlib import Path
+
+from pkdn_basicsr.errors import MissingError, UsageError
+
+SHIPPED: dict[str, str] = {}
+"""Name -> file of this folder. A name ends with the scale: `pkdn_student_x8`."""
+
+
+def shipped_weights(name: str | None = None, scale: int = 8) -> Path:
+    """Return the file of a shipped student.
+
+    Args:
+        name: A key of `SHIPPED`. Default: the first of that scale.
+        scale: Enlargement; only looked at without a name.
+
+    Raises:
+        UsageError: There is none of that name or scale.
+    """
+    if name is None:
+        name = next((each for each in SHIPPED if each.endswith(f'_x{scale}')), None)
+        if name is None:
+            raise MissingError(f'no student for scale {scale} is shipped with this version'
+                               f'{_there_are()}; give --weights FILE, such as net_g_latest.pth of a training run')
+    if name not in SHIPPED:
+        raise UsageError(f"--weights: there is no file '{name}' and no shipped student of that name{_there_are()}; "
+                         'give a .safetensors or .pth file')
+    return Path(__file__).parent / SHIPPED[name]
+
+
+def _there_are() -> str:
+    return f' (there are {", ".join(SHIPPED)})' if SHIPPED else ''
