@@ -7,10 +7,11 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 
 def measure_latency(
-    forwards: Mapping[str, Callable[[], object]], repeats: int, warmup: int
+    forwards: Mapping[str, Callable[[], object]], repeats: int, warmup: int, progress: str | None = None
 ) -> dict[str, list[float]]:
     """Time every call `repeats` times, after `warmup` untimed rounds.
 
@@ -21,6 +22,7 @@ def measure_latency(
         forwards: what to call, by name.
         repeats: timed rounds, at least 1.
         warmup: rounds that are not timed.
+        progress: title of a progress bar; None: none is shown.
 
     Returns:
         Seconds of each call, by name, in the order of the rounds.
@@ -28,7 +30,7 @@ def measure_latency(
     if repeats < 1:
         raise ValueError(f'Expected at least 1 repeat. Got {repeats}.')
     seconds: dict[str, list[float]] = {name: [] for name in forwards}
-    for round_index in range(warmup + repeats):
+    for round_index in tqdm(range(warmup + repeats), progress, unit='round', disable=progress is None):
         for name, forward in forwards.items():
             _wait_for_gpu()
             start = time.perf_counter()

@@ -12,7 +12,7 @@ import torch
 from pkdn_basicsr.files import sha256_of_file
 
 _PACKAGES = ('pkdn_basicsr', 'basicsr', 'torch', 'torchvision', 'numpy', 'pillow', 'opencv-python', 'scikit-image',
-             'mmengine', 'lpips', 'onnxruntime', 'pyrtools')
+             'mmengine', 'lpips', 'onnx', 'onnxscript', 'onnxruntime', 'pyrtools', 'pyiqa')
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,25 @@ class Run:
 
 def record_run(option_file: str | Path) -> Run:
     """Describe the present run."""
+    return Run(datetime.now(timezone.utc).isoformat(timespec='seconds'), record_file(option_file), device_name(),
+               torch.get_num_threads(), record_versions())
+
+
+def record_versions() -> dict[str, str]:
+    """Return the versions of Python and of the installed packages that numbers depend on."""
     versions = {'python': platform.python_version()}
     for package in _PACKAGES:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue  # an extra that is not installed
-    return Run(datetime.now(timezone.utc).isoformat(timespec='seconds'), record_file(option_file), device_name(),
-               torch.get_num_threads(), versions)
+    return versions
 
 
-def device_name() -> str:
-    """Return the name of the GPU that networks run on, or else of the processor."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def device_name(device: torch.device | None = None) -> str:
+    """Return the name of a device; by default of the GPU that networks run on, or else of the processor."""
+    if torch.cuda.is_available() and (device is None or device.type == 'cuda'):
+        return torch.cuda.get_device_name(device)
     cpuinfo = Path('/proc/cpuinfo')
     lines = cpuinfo.read_text(encoding='utf-8').splitlines() if cpuinfo.is_file() else []
     names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]

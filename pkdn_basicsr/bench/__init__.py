@@ -1,0 +1,1 @@
+"""Measurements behind `basicsr bench`: how long things take, and how long they would have to take."""
