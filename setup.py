@@ -34,9 +34,17 @@ setup(
         'metrics': ['onnxruntime', 'pyrtools>=1.0.7'],
         # prepare parse with a BiSeNet or ParseNet
         'parsers': ['facexlib>=0.3.0'],
-        # sewar and onnx are for oracles and for small networks made by tests
-        'test': ['facexlib>=0.3.0', 'hypothesis', 'onnx', 'onnxruntime', 'pyrtools>=1.0.7', 'pytest', 'pytest-cov',
-                 'ruff', 'sewar'],
+        # export to ONNX, bench infer --onnx
+        'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
+        # students in its ModelLoader, and so in ComfyUI; 0.3 does not take them
+        'spandrel': ['spandrel>=0.4'],
+        # students on the Hugging Face hub; 0.26 has no field for the paper
+        'hub': ['huggingface_hub>=0.30'],
+        # metrics `pyiqa_<name>`; brings opencv-python-headless, which shares cv2/ with opencv-python
+        'pyiqa': ['pyiqa>=0.1.16'],
+        # sewar and onnx are also for oracles and for small networks made by tests
+        'test': ['facexlib>=0.3.0', 'huggingface_hub>=0.30', 'hypothesis', 'onnx', 'onnxruntime', 'onnxscript',
+                 'pyrtools>=1.0.7', 'pytest', 'pytest-cov', 'ruff', 'sewar', 'spandrel>=0.4'],
     },
     entry_points={'console_scripts': ['basicsr = pkdn_basicsr.cli:main']},
     classifiers=[

@@ -5,9 +5,7 @@
     python scripts/network_table.py options/pkdn_student.yml options/baselines/sparnet.yml --batch 8
     python scripts/network_table.py --operators        # beside their convolutions, products and transforms alone
 
-Networks are built from the option files, without weights. glibc hands large blocks back to the system after each
-operator, and gets them back as pages that must be cleared; without that, times are the networks' own:
-    MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184 python scripts/network_table.py
+Networks are built from the option files, without weights. As in every `basicsr` command, glibc keeps large blocks.
 """
 
 import argparse
@@ -16,6 +14,7 @@ from pathlib import Path
 import torch
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.allocator import keep_large_blocks
 from pkdn_basicsr.report.cost import LatencyRule
 from pkdn_basicsr.report.network_table import network_table
 
@@ -36,6 +35,7 @@ def main() -> None:
     args = parser.parse_args()
 
     torch.set_num_threads(args.threads)
+    keep_large_blocks()
     try:
         rule = None if args.no_latency else LatencyRule.from_options({'batch': args.batch, 'repeats': args.repeats})
         table = network_table(args.files, rule, REFERENCES, args.device, args.operators)

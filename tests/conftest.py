@@ -17,6 +17,26 @@ settings.register_profile('busy_machine', deadline=None)
 settings.load_profile('busy_machine')
 
 
+def pytest_addoption(parser):
+    parser.addoption('--all-faults', action='store_true', help='tests/faults: every case, which takes minutes')
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'slow: only with --all-faults')
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.get_closest_marker('slow') and not config.getoption('all_faults'):
+            item.add_marker(pytest.mark.skip(reason='slow, see --all-faults'))
+
+
+@pytest.fixture(scope='session')
+def all_faults(request):
+    """Whether every case of the fault suite is wanted."""
+    return request.config.getoption('all_faults')
+
+
 @pytest.fixture(scope='session')
 def shared_data():
     """The real faces beside the repository; a test that asks for them is skipped elsewhere."""

@@ -7,7 +7,7 @@ import torch
 from basicsr.losses import build_loss
 from basicsr.utils.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 
-from pkdn_basicsr.host.component_check import check_components
+from pkdn_basicsr.host.option_check.components import check_components
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.scheduled_loss import ScheduledLoss
 from pkdn_basicsr.report.complexity import count_parameters

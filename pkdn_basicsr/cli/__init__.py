@@ -2,15 +2,23 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
+
+import torch.distributed as dist
 
 from pkdn_basicsr import __version__
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import OptionFileError, UsageError
+from pkdn_basicsr.host.allocator import keep_large_blocks
+from pkdn_basicsr.host.options import is_first_on_machine
 
 VERBS = {
     'train': 'train a network from an option file',
     'test': 'run a trained network over test sets from an option file',
     'compare': 'put several networks side by side on the same faces',
     'prepare': 'make data sets',
+    'infer': 'enlarge small faces, or the faces in photographs, with a trained network',
+    'export': 'write a trained network as ONNX, safetensors or torch.export file',
+    'bench': 'measure training steps, networks, loaders and processes',
     'check': 'look at the data sets of an option file before training on them',
 }
 
@@ -19,7 +27,8 @@ def main() -> int:
     """Run the verb named on the command line.
 
     Returns:
-        The exit status: 0 done, 1 errors that `check` has found, 2 wrong usage or wrong input.
+        The exit status: 0 done, 1 errors that `check` has found or pictures that `infer` has no result for, 2 wrong
+            usage or wrong input.
     """
     verb, arguments = sys.argv[1] if len(sys.argv) > 1 else '--help', sys.argv[2:]
     if verb in ('-h', '--help'):
@@ -31,16 +40,26 @@ def main() -> int:
     if verb not in VERBS:
         print(f"basicsr: error: unknown verb '{verb}'; expected one of {', '.join(VERBS)}", file=sys.stderr)
         return 2
+    keep_large_blocks()
     try:
         return importlib.import_module(f'pkdn_basicsr.cli.{verb}').run(arguments)
     except UsageError as error:
-        print(f'basicsr {verb}: error: {_own_line(error)}', file=sys.stderr)
+        for line in _lines(error):
+            print(f'basicsr {verb}: error: {line}', file=sys.stderr)
         return 2
 
 
 def _help() -> str:
     verbs = '\n'.join(f'  {verb:9} {text}' for verb, text in VERBS.items())
     return f'usage: basicsr VERB ...   (basicsr VERB --help tells more)\n\n{verbs}\n\n  --version'
+
+
+def _lines(error: UsageError) -> Sequence[str]:
+    """Return what this process has to say: what all of a machine find alike, the first says."""
+    found_by_all = isinstance(error, OptionFileError) or not dist.is_initialized()
+    if found_by_all and not is_first_on_machine():
+        return ()
+    return error.lines if isinstance(error, OptionFileError) else [_own_line(error)]
 
 
 def _own_line(error: UsageError) -> str:

@@ -1,10 +1,12 @@
-"""`basicsr check`: look at the data sets of an option file before a network is trained on them."""
+"""`basicsr check`: look at an option file and its data sets before a network is trained on them."""
 
 import argparse
 from pathlib import Path
 
 from pkdn_basicsr.files import make_result_folder
-from pkdn_basicsr.host.options import read_option_file
+from pkdn_basicsr.host.option_check.problems import Problems
+from pkdn_basicsr.host.option_file import OptionFile
+from pkdn_basicsr.host.options import check_option_file
 from pkdn_basicsr.host.plugins import import_plugins
 from pkdn_basicsr.metrics.identity import NORMALIZATIONS
 from pkdn_basicsr.report.check.check import Settings, check_data_sets, write_results
@@ -14,7 +16,7 @@ from pkdn_basicsr.report.check.sample import Identity
 
 
 def run(arguments: list[str]) -> int:
-    """Check the data sets of an option file.
+    """Check an option file, as training or testing with it would, and its data sets.
 
     Writes `report.md`, `findings.csv`, `contact_<set>.png` and, where faces are concerned, lists of their names
     `<kind>_<set>.txt`, and prints how often there is what.
@@ -24,21 +26,31 @@ def run(arguments: list[str]) -> int:
     """
     args = _parse(arguments)
     import_plugins()
-    opt = read_option_file(args.opt)
+    file = OptionFile(args.opt)
+    file.refuse_faults()
     folder = args.out or Path('results') / f'check_{Path(args.opt).stem}'
     make_result_folder(folder, '--out')
     identity = Identity(args.identity, args.detector, args.normalization) if args.identity else None
     settings = Settings(identity, args.same_person, args.faces, args.workers)
     try:
-        summaries, findings = check_data_sets(opt, args.opt, settings)
+        summaries, findings = check_data_sets(file.opt, args.opt, settings)
         write_results(folder, args.opt, summaries, findings, settings)
     except KeyboardInterrupt:
         print('\ninterrupted; the results are not complete')
         return 130
+    problems = _problems(file)
+    for kind, lines in (('error', problems.error_lines()), ('warning', problems.warning_lines())):
+        for line in lines:
+            print(f'{kind}: {line}')
     about_sets = ''.join(f'{found.dataset}: {found.detail}\n' for found in findings if not found.file)
     print(f'\n{findings_table(findings)}\n{about_sets}{verdict(findings)}\nWritten to {folder.absolute()}: report.md, '
           'findings.csv, pictures of some faces and lists of names', flush=True)
-    return 1 if count(findings, 'error') else 0
+    return 1 if count(findings, 'error') or problems.has_errors() else 0
+
+
+def _problems(file: OptionFile) -> Problems:
+    """Check the options of a run; an option file may also hold data sets alone."""
+    return check_option_file(file, is_train='train' in file.opt) if 'model_type' in file.opt else Problems(file)
 
 
 def _positive(text: str) -> int:

@@ -14,7 +14,8 @@ _OWN = (*ROOTS, 'parsing_scheme', 'convert_parsing_to', 'meta_info_file', 'split
         'crop_range', 'val_crop', 'use_hflip')
 # what BasicSR's pipelines and loaders read from, or write into, the same part of an option file
 _HOST = ('name', 'type', 'phase', 'scale', 'manual_seed', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
-         'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers')
+         'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
+         'on_bad_file')
 
 
 def check_options(opt: dict) -> None:

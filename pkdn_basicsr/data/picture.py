@@ -67,7 +67,7 @@ def picture_to_tensor(image: Image.Image) -> torch.Tensor:
 def read_8_bit(path: str, source: str | BinaryIO | None = None) -> Image.Image:
     """Read a picture of 8 bits or less in whatever mode, turned upright as its EXIF data say; see `read_picture`."""
     try:
-        with Image.open(path if source is None else source) as image:
+        with _open_checked(path if source is None else source) as image:
             deep = any(';16' in str(tile.args) for tile in image.tile)  # PIL would cut 16-bit colours to 8 silently
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
@@ -81,3 +81,12 @@ def read_8_bit(path: str, source: str | BinaryIO | None = None) -> Image.Image:
     if deep:
         raise UsageError(f'{path}: expected an 8-bit picture, found 16 bits per channel; convert it to 8 bits')
     return image
+
+
+def _open_checked(source: str | BinaryIO) -> Image.Image:
+    """Open a picture whose checksums are right; PIL would read a PNG with a flipped bit as another picture."""
+    with Image.open(source) as image:
+        image.verify()  # what comes of it cannot be loaded
+    if not isinstance(source, str):
+        source.seek(0)
+    return Image.open(source)

@@ -21,12 +21,17 @@ def offer_every_torch_optimizer() -> None:
     BaseModel.get_optimizer = get_optimizer
 
 
-def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
-    known = {
+def torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
+    """Return every optimizer of torch by its name."""
+    return {
         key: value
         for key, value in vars(torch.optim).items()
         if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
     }
+
+
+def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
+    known = torch_optimizers()
     if name not in known:
         nearest = difflib.get_close_matches(name, known, n=1) or ['Adam']
         raise UsageError(f"optimizer type '{name}' is not in torch.optim; did you mean '{nearest[0]}'? "

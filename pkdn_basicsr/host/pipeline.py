@@ -8,10 +8,7 @@ from collections.abc import Callable
 import torch.distributed as dist
 
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.host.forced_options import force
-from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
-from pkdn_basicsr.host.preflight import check_frame
 
 
 def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str]) -> int:
@@ -27,9 +24,9 @@ def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str
         0.
 
     Raises:
-        UsageError: No option file is named, it cannot be read, or a plugin cannot be imported.
+        UsageError: No option file is named, something in it is wrong, or a plugin cannot be imported.
     """
-    _check_option_file(arguments, is_train=verb == 'train')
+    _check_arguments(arguments)
     import_plugins()
     sys.argv = [f'basicsr {verb}', *arguments]
     pipeline(os.getcwd())
@@ -38,17 +35,15 @@ def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str
     return 0
 
 
-def _check_option_file(arguments: list[str], is_train: bool) -> None:
-    """Check what `-opt` names before the host opens it; everything else on the command line is the host's."""
+def _check_arguments(arguments: list[str]) -> None:
+    """Check that `-opt` names a file; everything else on the command line is the host's."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('-opt', nargs='?')
-    parser.add_argument('--force_yml', nargs='*', default=[])
     parser.add_argument('-h', '--help', action='store_true')
     args, _ = parser.parse_known_args(arguments)
     if args.help:
         return
     if args.opt is None:
         raise UsageError('-opt FILE is missing: the option file (YAML) of the run')
-    opt = read_option_file(args.opt)
-    force(opt, args.force_yml)
-    check_frame(opt, args.opt, is_train)
+    if not os.path.isfile(args.opt):
+        raise UsageError(f'no such option file: {os.path.abspath(args.opt)}')

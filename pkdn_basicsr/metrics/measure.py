@@ -27,7 +27,7 @@ def measure(metrics: Mapping[str, dict], result: np.ndarray, truth: np.ndarray |
         Metric name -> value, rounded to `DECIMALS`; NaN where the metric says that the picture has none.
 
     Raises:
-        UsageError: A metric cannot take the pictures; the message names metric and picture.
+        UsageError: A metric cannot be computed; the message names metric and picture.
     """
     pictures = {'img': result} if truth is None else {'img': result, 'img2': truth}
     values = {}
@@ -37,8 +37,10 @@ def measure(metrics: Mapping[str, dict], result: np.ndarray, truth: np.ndarray |
                              f'none for {image}; give dataroot_gt or leave the metric out')
         try:
             values[name] = round(float(calculate_metric(pictures, opt)), DECIMALS)
-        except (AssertionError, ValueError) as error:  # the host's metrics assert
-            raise UsageError(f'val.metrics.{name}: {image}: {" ".join(str(error).split())}') from error
+        except Exception as error:  # a metric may be anybody's, and the host's assert
+            words = ' '.join(str(error).split()) or 'it gives no reason'
+            kind = '' if isinstance(error, UsageError | AssertionError) else f'{type(error).__name__}: '
+            raise UsageError(f'val.metrics.{name}: {image}: {opt["type"]} cannot be computed: {kind}{words}') from error
     return values
 
 

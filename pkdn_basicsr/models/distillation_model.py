@@ -12,7 +12,7 @@ from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.feature_levels import make_adapters, pair_levels
 from pkdn_basicsr.models.prior import check_maps, one_hot_prior, takes_parsing
-from pkdn_basicsr.models.scheduled_loss import ScheduledLoss
+from pkdn_basicsr.models.scheduled_loss import ScheduledLoss, read_schedule
 from pkdn_basicsr.models.student_with_adapters import StudentWithAdapters
 
 
@@ -34,7 +34,7 @@ class DistillationModel(FaceSRModel):
 
     @staticmethod
     def check(opt: dict) -> None:
-        """Check before a run the options of `FaceSRModel`, and that there is a trained teacher.
+        """Check before a run the options of `FaceSRModel`, the schedules, and that there is a trained teacher.
 
         Raises:
             UsageError: An option does not fit, or there is no teacher; the message says how to train one.
@@ -42,6 +42,8 @@ class DistillationModel(FaceSRModel):
         FaceSRModel.check(opt)
         if not opt['is_train']:
             return
+        for key in ('feature_opt', 'soft_opt'):
+            read_schedule(opt['train'], key)
         path = os.path.expanduser(opt['path'].get('pretrain_network_t') or '')
         if 'network_t' not in opt:
             raise UsageError('DistillationModel needs the teacher: give network_t and path.pretrain_network_t')
@@ -122,16 +124,6 @@ class DistillationModel(FaceSRModel):
             raise UsageError('the training state does not fit: its adapters are not those of this student and teacher; '
                              'resume with the feature_opt and the networks that it was trained with '
                              f'({" ".join(str(error).split())[:200]})') from None
-
-    def resume_training(self, resume_state: dict) -> None:
-        """Load the host's state."""
-        try:
-            super().resume_training(resume_state)
-        except ValueError as error:  # adapters are parameters too: another feature_opt may have more or fewer
-            if isinstance(error, UsageError):
-                raise
-            raise UsageError(f'the training state of iteration {resume_state["iter"]} does not fit: {error}; resume '
-                             'with the feature_opt and the networks that it was trained with') from None
 
     def _build_teacher(self) -> nn.Module:
         self.check(self.opt)

@@ -16,6 +16,7 @@ from pkdn_basicsr.data.pairing import check_set_names, name_of_sample
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import csv_text, write_whole
 from pkdn_basicsr.host import run
+from pkdn_basicsr.host.failure.together import fail_together
 from pkdn_basicsr.host.shards import from_first, gather, load_my_share, my_share
 from pkdn_basicsr.metrics.measure import DECIMALS, mean_known, measure
 from pkdn_basicsr.models.loss_dict_model import LossDictModel
@@ -102,7 +103,9 @@ class FaceSRModel(LossDictModel):
         """
         if self.is_train:
             current_iter = min(current_iter, int(self.opt['train']['total_iter']))  # the host counts one too far
-        faces = gather(self._measure_share(dataloader, current_iter, save_img))
+        with fail_together():
+            mine = self._measure_share(dataloader, current_iter, save_img)
+        faces = gather(mine)
         if faces is not None:
             dataset = dataloader.dataset.opt['name']
             self._write_values(dataset, faces, current_iter)

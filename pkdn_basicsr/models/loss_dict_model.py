@@ -7,6 +7,7 @@ from basicsr.models.sr_model import SRModel
 from torch import Tensor, nn
 
 from pkdn_basicsr.models.activation_checkpointing import recompute_blocks
+from pkdn_basicsr.models.loss_watch import LossWatch
 from pkdn_basicsr.models.training_step import StepOptions, TrainingStep, cut
 
 
@@ -39,6 +40,7 @@ class LossDictModel(SRModel):
             recompute_blocks(self.get_bare_model(self.net_g))
         net = self.trained_module()
         self.step = TrainingStep(self.step_options, net, self.device)
+        self.loss_watch = LossWatch(self.opt, self.device)
         if self.step_options.compile is not None:
             # in place, so that state dicts keep their keys, and within DDP, which takes its module as it is
             self.get_bare_model(net).compile(**self.step_options.compile)
@@ -84,6 +86,9 @@ class LossDictModel(SRModel):
         losses = self._backward(current_iter)
         has_stepped, log = self.step.update(self.optimizer_g)
         self.log_dict = {**losses, **log}
+        # a gradient that overflows in half precision is skipped and no fault
+        watched = losses if self.step.scaler.is_enabled() else self.log_dict
+        self.loss_watch.keep(current_iter, watched, self.get_current_learning_rate())
         if has_stepped and self.ema_decay > 0:
             self.model_ema(decay=self.ema_decay)
 
@@ -91,7 +96,11 @@ class LossDictModel(SRModel):
         """Return the last step's losses, averaged over the processes in process 0; every process must call it.
 
         The host asks at `logger.print_freq` only. In between nothing is fetched from the device, which would wait.
+
+        Raises:
+            UsageError: A loss was NaN or Inf since the last time.
         """
+        self.loss_watch.check()
         log = self.reduce_loss_dict(self.log_dict)
         if self.step.scaler.is_enabled():
             log['skipped_steps'] = self.step.skipped_steps
@@ -119,8 +128,15 @@ class LossDictModel(SRModel):
 
     def validation(self, *arguments, **named) -> None:
         """Validate as the host does, in float32 and with the networks uncompiled."""
+        if self.is_train:
+            self.loss_watch.check()
         with self.step_options.uncompiled():
             super().validation(*arguments, **named)
+
+    def save(self, epoch: int, current_iter: int) -> None:
+        """Save as the host does, unless a loss was NaN or Inf."""
+        self.loss_watch.check()
+        super().save(epoch, current_iter)
 
     def _backward(self, current_iter: int) -> dict[str, Tensor]:
         """Compute the gradient of the fed batch, part by part; return the losses, averaged over the parts."""

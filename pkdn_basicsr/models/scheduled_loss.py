@@ -38,8 +38,16 @@ class ScheduledLoss:
         if not train_opt.get(key):
             return None
         opt = {name: value for name, value in train_opt[key].items() if name not in ('levels', 'schedule')}
-        try:
-            schedule = LossSchedule(**(train_opt[key].get('schedule') or {}))
-        except (TypeError, ValueError) as error:
-            raise UsageError(f'train.{key}.schedule: {error}') from None
-        return cls(build_loss(opt).to(device), schedule)
+        return cls(build_loss(opt).to(device), read_schedule(train_opt, key))
+
+
+def read_schedule(train_opt: dict, key: str) -> LossSchedule:
+    """Read `train_opt[key]['schedule']`; a loss without one is constant.
+
+    Raises:
+        UsageError: Unknown or contradicting arguments.
+    """
+    try:
+        return LossSchedule(**((train_opt.get(key) or {}).get('schedule') or {}))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f'train.{key}.schedule: {error}') from None

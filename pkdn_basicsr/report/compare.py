@@ -14,7 +14,7 @@ from pkdn_basicsr.data.dataset_options import sample_scheme
 from pkdn_basicsr.data.pairing import check_set_names
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import write_whole
-from pkdn_basicsr.host.metric_check import drop_missing_metrics
+from pkdn_basicsr.host.option_check.metrics import drop_missing_metrics
 from pkdn_basicsr.host.shards import from_first, my_share
 from pkdn_basicsr.models.prior import check_maps
 from pkdn_basicsr.report.comparison import Comparison, MethodResult

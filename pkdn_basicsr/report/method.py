@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pkdn_basicsr.archs.layers import BicubicUpsample
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.host.component_check import check_components
+from pkdn_basicsr.host.option_check.components import check_components
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import one_hot_prior, takes_parsing
 from pkdn_basicsr.report.maps import Batch, MapSource, map_source

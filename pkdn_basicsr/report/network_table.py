@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pkdn_basicsr.host.component_check import check_components
+from pkdn_basicsr.host.option_check.components import check_components
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import takes_parsing
 from pkdn_basicsr.report.complexity import count_macs, count_parameters

@@ -391,3 +391,13 @@ def test_a_folder_that_cannot_be_written_is_wrong_usage(project):
     status, _, err = project.check('--out', 'file')
     assert status == 2
     assert '--out' in err
+
+
+def test_a_run_s_other_options_are_checked_too(project):
+    project.opt.update(model_type='FaceSRModel', network_g={'type': 'PKDNStudent'}, num_gpu=0, path={}, lr=1)
+    status, out, _ = project.check()
+    assert status == 1
+    assert 'error: toy.yml:' in out
+    assert ': lr: FaceSRModel has no such option' in out
+    assert 'path.pretrain_network_g is not set' in out
+    assert (project.root / 'results').is_dir()

@@ -4,9 +4,9 @@ import json
 
 import pytest
 import tiny
-import torch
 from basicsr.models.base_model import BaseModel
 from basicsr.utils.registry import ARCH_REGISTRY
+from experiment import assert_equal, contents
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -62,30 +62,6 @@ def train(monkeypatch, basicsr_command):
     return run
 
 
-def contents(experiment):
-    """Everything that a run leaves and that counts: networks, states, best values, values of faces."""
-    files = {path.name: torch.load(path, weights_only=True) for folder in ('models', 'training_states')
-             for path in (experiment / folder).iterdir() if path.suffix in ('.pth', '.state')}
-    texts = {path.relative_to(experiment): path.read_text() for path in experiment.rglob('*.csv')}
-    return files, texts
-
-
-def assert_equal(left, right):
-    assert type(left) is type(right)
-    if isinstance(left, dict):
-        assert left.keys() == right.keys()
-        for key in left:
-            assert_equal(left[key], right[key])
-    elif isinstance(left, list | tuple):
-        assert len(left) == len(right)
-        for one, other in zip(left, right, strict=True):
-            assert_equal(one, other)
-    elif isinstance(left, Tensor):
-        assert torch.equal(left, right)
-    else:
-        assert left == right
-
-
 @pytest.mark.parametrize('workers', [0, 2])
 @pytest.mark.parametrize('stops', [[3], [5], [6], [2, 4, 7]])
 def test_a_resumed_run_ends_as_an_undisturbed_one(tmp_path, tiny_faces, train, workers, stops):
@@ -121,7 +97,7 @@ def test_the_repair_is_what_makes_it_so(tmp_path, tiny_faces, train, monkeypatch
     """Without going on inside the epoch and with the generators, the same comparison fails."""
     undisturbed = train(tmp_path / 'undisturbed', options(tiny_faces))
     train(tmp_path / 'stopped', options(tiny_faces), 3)
-    monkeypatch.setattr('pkdn_basicsr.host.resume._go_on_inside_epoch', lambda *_: None)
+    monkeypatch.setattr('pkdn_basicsr.host.checkpoint.resume._go_on_inside_epoch', lambda *_: None)
     stopped = train(tmp_path / 'stopped', options(tiny_faces))
     with pytest.raises(AssertionError):
         assert_equal(contents(undisturbed)[0], contents(stopped)[0])

@@ -90,6 +90,11 @@ def test_what_cannot_be_forced_is_named(entry, words, usage_error):
         force({'name': 'a', 'train': {'optim_g': {'lr': 1}}}, [entry])
 
 
+def test_the_run_does_not_begin_where_something_cannot_be_forced(parse, tmp_path, usage_error):
+    with usage_error('--force_yml', "'trian:total_iter=2'", 'the section trian'):
+        parse('train:total_iter=2', 'trian:total_iter=2')
+
+
 @pytest.mark.parametrize('entry', [
     "name=[__import__('pathlib').Path({canary!r}).touch()]",
     'name"]; __import__("pathlib").Path({canary!r}).touch(); opt["name=1',
@@ -141,4 +146,4 @@ def test_a_run_whose_forced_name_is_no_word_is_refused(basicsr_command, tmp_path
     file = tiny.write_options(tiny.train_options(tiny_faces), tmp_path / 'o.yml')
     status, _, error = basicsr_command(tmp_path, 'train', '-opt', file, '--force_yml', 'name=2024')
     assert status == 2
-    assert 'name must be a word, found 2024; put it in quotes' in error
+    assert '--force_yml: name: must be a word, found 2024; put it in quotes' in error

@@ -104,7 +104,7 @@ def test_a_forced_seed_is_the_one_that_counts(parse):
 
 def test_networks_and_losses_are_checked(parse, usage_error):
     with usage_error('network_g', "did you mean 'num_feat'?"):
-        parse(network_g={'type': 'PKDNStudent', 'num_fat': 4})
+        parse(network_g={'type': 'PKDNStudent', 'scale': 4, 'num_fat': 4})
 
 
 def test_read_option_file_keeps_the_order_and_the_host_s_numbers(tmp_path):

@@ -62,15 +62,3 @@ def test_a_missing_option_file_is_named(recorded, tmp_path, form, usage_error):
 
 def test_help_is_left_to_the_host(recorded):
     assert recorded('--help')[1] == ['basicsr train', '--help']
-
-
-@pytest.mark.parametrize(('entry', 'words'), [
-    ('train:total_iter', ["'train:total_iter'", 'key:key=value']),
-    ('name=a=b', ["'name=a=b'", "one '='"]),
-    ('trian:total_iter=2', ["'trian:total_iter=2'", 'the section trian']),
-    ('name:first=a', ["'name:first=a'", 'the section name']),
-])
-def test_what_cannot_be_forced_is_named(recorded, option_file, entry, words, usage_error):
-    with usage_error('--force_yml', *words):
-        recorded('-opt', option_file, '--force_yml', 'train:total_iter=2', entry)
-    assert recorded.calls == []

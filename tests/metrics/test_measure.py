@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 from basicsr.metrics import calculate_psnr
+from basicsr.utils.registry import METRIC_REGISTRY
 
 from pkdn_basicsr.metrics.measure import mean_known, measure
 
@@ -30,6 +31,15 @@ def test_unequal_sizes_name_metric_and_picture(metric, usage_error):
 def test_a_picture_without_truth_cannot_be_compared(usage_error):
     with usage_error('val.metrics.psnr', 'x.png', 'dataroot_gt'):
         measure({'psnr': {'type': 'calculate_psnr', 'crop_border': 0}}, RESULT, None, 'x.png')
+
+
+def test_whatever_a_metric_raises_names_metric_and_picture(monkeypatch, usage_error):
+    def fail(img, img2):
+        raise KeyError('mouth')
+
+    monkeypatch.setitem(METRIC_REGISTRY._obj_map, 'calculate_odd', fail)
+    with usage_error('val.metrics.odd', 'x.png', 'calculate_odd', "KeyError: 'mouth'"):
+        measure({'odd': {'type': 'calculate_odd'}}, RESULT, TRUTH, 'x.png')
 
 
 def test_the_mean_is_over_the_known_values():

@@ -1,0 +1,1 @@
+"""Checkpoints and training states: written whole, read safely, and gone on from exactly."""

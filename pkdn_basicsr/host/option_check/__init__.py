@@ -1,0 +1,1 @@
+"""Everything that is looked at in an option file before a run begins."""

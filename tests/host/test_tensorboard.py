@@ -1,0 +1,70 @@
+"""The curves of an interrupted run, read as TensorBoard reads them."""
+
+import pytest
+import tiny
+from basicsr.models.base_model import BaseModel
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
+
+from pkdn_basicsr.host.checkpoint import saving
+
+
+class Killed(BaseException):
+    """Ends a run where a signal would."""
+
+
+@pytest.fixture
+def train(monkeypatch, basicsr_command, tiny_faces):
+    """Train eight iterations in a folder, a checkpoint at every third; `stop_at` an iteration, before it is trained."""
+    def run(folder, stop_at=None):
+        folder.mkdir(exist_ok=True)
+        opt = tiny.train_options(tiny_faces)
+        opt['model_type'] = 'FaceSRModel'
+        opt['train']['total_iter'] = 8
+        opt['logger'].update(save_checkpoint_freq=3, use_tb_logger=True)
+        flags = ['--auto_resume'] if (folder / 'experiments').exists() else []
+        step = BaseModel.update_learning_rate
+
+        def step_or_stop(self, current_iter, *args, **kwargs):
+            if current_iter == stop_at:
+                raise Killed
+            step(self, current_iter, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(BaseModel, 'update_learning_rate', step_or_stop)
+            arguments = folder, 'train', '-opt', tiny.write_options(opt, folder / 'tiny.yml'), *flags
+            if stop_at is None:
+                assert basicsr_command(*arguments)[0] == 0
+            else:
+                with pytest.raises(Killed):
+                    basicsr_command(*arguments)
+        return folder / 'tb_logger' / 'tiny'
+    return run
+
+
+def curves(folder):
+    """Steps and values of every curve."""
+    events = EventAccumulator(str(folder)).Reload()
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()['scalars']}
+
+
+@pytest.mark.parametrize('stops', [[4], [6], [5, 8]])
+def test_the_curves_of_a_resumed_run_are_those_of_an_undisturbed_one(tmp_path, train, stops):
+    """Some stops leave points after the checkpoint (3, 6), which the resumed run draws again."""
+    undisturbed = curves(train(tmp_path / 'undisturbed'))
+    assert [step for step, _ in undisturbed['losses/l_pix']] == list(range(1, 9))
+    assert [step for step, _ in undisturbed['metrics/tiny-val/psnr']] == [2, 4, 6, 8, 8]  # as the host does
+    for stop in stops:
+        folder = train(tmp_path / 'stopped', stop)
+    assert curves(train(tmp_path / 'stopped')) == undisturbed
+    assert len(list(folder.iterdir())) > 1
+
+
+def test_what_comes_before_a_checkpoint_is_on_disk_before_it(tmp_path, train, monkeypatch):
+    """A killed process takes along what waits in the queue of its writer."""
+    events = []
+    flush, save = SummaryWriter.flush, saving.save_whole
+    monkeypatch.setattr(SummaryWriter, 'flush', lambda self: (flush(self), events.append('flushed')))
+    monkeypatch.setattr(saving, 'save_whole', lambda content, path: (events.append(path.name), save(content, path))[1])
+    train(tmp_path, 4)
+    assert events == ['net_g_3.pth', 'flushed', '3.state']
