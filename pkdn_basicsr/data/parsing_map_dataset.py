@@ -45,7 +45,7 @@ class ParsingMapDataset(Dataset):
             crop_range: [smallest, largest] side, in pixels of the original, of a random square crop (training).
             val_crop: Side, in pixels of the original, of the centred crop (validation). Default: the largest square.
             use_hflip: Flip half of the training samples, swapping left and right classes.
-            on_bad_file: `stop`, the default, or `skip` (training); any data set may have it: `host/failure/bad_files.py`.
+            on_bad_file: `stop`, the default, or `skip` (training); any data set has it: `host/failure/bad_files.py`.
             phase, scale, manual_seed: Set by the host and by `host/options.py`.
 
     Raises:
