@@ -60,6 +60,13 @@ def test_a_class_that_is_only_predicted_costs_the_others_but_has_no_term():
     assert mean_iou(confusion_matrix(truth, predicted, 2)) == pytest.approx(0.6)
 
 
+def test_a_class_of_one_pixel_counts():
+    truth = np.array([[0, 1], [IGNORE, IGNORE]], np.uint8)
+    matrix = confusion_matrix(truth, truth, 2)
+    assert class_iou(matrix).tolist() == [1, 1]
+    assert mean_iou(matrix) == 1
+
+
 def test_nothing_known_has_no_mean():
     nothing = np.full((2, 2), IGNORE, np.uint8)
     assert math.isnan(mean_iou(confusion_matrix(nothing, nothing, 3)))

@@ -41,6 +41,15 @@ def test_blocks_of_one_grey_do_not_count(usage_error):
     assert calculate_face_niqe(result) == calculate_niqe(result, 0)
 
 
+@pytest.mark.parametrize('side', ['top', 'left', 'bottom', 'right'])
+def test_blocks_are_those_inside_the_border(side, usage_error):
+    result = np.full((394, 400, 3), 99, np.uint8)
+    edge = {'top': np.s_[:5], 'left': np.s_[:, :5], 'bottom': np.s_[-5:], 'right': np.s_[:, -5:]}[side]
+    result[edge] = picture(394, 400)[edge]
+    with usage_error('found 0 in a picture of 400x394'):
+        calculate_face_niqe(result, crop_border=5)
+
+
 @pytest.mark.filterwarnings('ignore::RuntimeWarning')
 def test_stripes_have_no_value(usage_error):
     stripes = np.zeros((384, 384, 3), np.uint8)

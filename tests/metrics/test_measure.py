@@ -5,6 +5,7 @@ import pytest
 from basicsr.metrics import calculate_psnr
 from basicsr.utils.registry import METRIC_REGISTRY
 
+from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.metrics.measure import mean_known, measure
 
 RNG = np.random.default_rng(0)
@@ -40,6 +41,23 @@ def test_whatever_a_metric_raises_names_metric_and_picture(monkeypatch, usage_er
     monkeypatch.setitem(METRIC_REGISTRY._obj_map, 'calculate_odd', fail)
     with usage_error('val.metrics.odd', 'x.png', 'calculate_odd', "KeyError: 'mouth'"):
         measure({'odd': {'type': 'calculate_odd'}}, RESULT, TRUTH, 'x.png')
+
+
+@pytest.mark.parametrize(('error', 'words'), [
+    (UsageError('no eyes\nfound'), 'cannot be computed: no eyes found'),
+    (AssertionError(), 'cannot be computed: it gives no reason')])
+def test_what_a_metric_says_itself_needs_no_name_of_an_error(monkeypatch, usage_error, error, words):
+    def fail(img, img2):
+        raise error
+
+    monkeypatch.setitem(METRIC_REGISTRY._obj_map, 'calculate_odd', fail)
+    with usage_error(words):
+        measure({'odd': {'type': 'calculate_odd'}}, RESULT, TRUTH, 'x.png')
+
+
+def test_a_metric_of_one_picture_needs_no_truth(monkeypatch):
+    monkeypatch.setitem(METRIC_REGISTRY._obj_map, 'calculate_mean', lambda img: float(img.mean()))
+    assert measure({'mean': {'type': 'calculate_mean'}}, RESULT, None, 'x.png') == {'mean': pytest.approx(RESULT.mean())}
 
 
 def test_the_mean_is_over_the_known_values():

@@ -113,3 +113,19 @@ def bicubic_celeba_dic(shared_data):
         result = small.resize((128, 128), Image.Resampling.BICUBIC)
         pairs.append(tuple(np.asarray(picture)[..., ::-1] for picture in (result, Image.open(truth).convert('RGB'))))
     return pairs
+
+
+@pytest.mark.parametrize('function', [calculate_protocol_psnr, calculate_protocol_ssim])
+@pytest.mark.parametrize('name', ALL)
+def test_the_smallest_picture_is_one_window_within_the_border(function, name):
+    result, truth = pictures()
+    side = 11 + 2 * PROTOCOLS[name].crop_border
+    assert np.isfinite(function(result[:side, :side], truth[:side, :side], protocol=name))
+    with pytest.raises(UsageError, match=f'11x11 window of SSIM of a picture of {side + 1}x{side - 1}'):
+        function(result[:side - 1, :side + 1], truth[:side - 1, :side + 1], protocol=name)
+
+
+def test_unequal_sizes_are_named_as_width_and_height():
+    result, truth = pictures()
+    with pytest.raises(UsageError, match='found 40x30 and 48x48'):
+        calculate_protocol_psnr(result[:30, :40], truth, protocol='dic')
