@@ -36,6 +36,8 @@ setup(
         'parsers': ['facexlib>=0.3.0'],
         # export to ONNX, bench infer --onnx
         'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
+        # a page to try networks on; 6.31 is the version tested, and wants Pillow below 13
+        'demo': ['gradio>=6.31,<7'],
         # students in its ModelLoader, and so in ComfyUI; 0.3 does not take them
         'spandrel': ['spandrel>=0.4'],
         # students on the Hugging Face hub; 0.26 has no field for the paper

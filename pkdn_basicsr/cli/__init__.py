@@ -17,6 +17,7 @@ VERBS = {
     'compare': 'put several networks side by side on the same faces',
     'prepare': 'make data sets',
     'infer': 'enlarge small faces, or the faces in photographs, with a trained network',
+    'demo': 'try networks on own pictures, on a page of this machine',
     'export': 'write a trained network as ONNX, safetensors or torch.export file',
     'bench': 'measure training steps, networks, loaders and processes',
     'check': 'look at the data sets of an option file before training on them',
