@@ -57,7 +57,8 @@ def test_what_a_metric_says_itself_needs_no_name_of_an_error(monkeypatch, usage_
 
 def test_a_metric_of_one_picture_needs_no_truth(monkeypatch):
     monkeypatch.setitem(METRIC_REGISTRY._obj_map, 'calculate_mean', lambda img: float(img.mean()))
-    assert measure({'mean': {'type': 'calculate_mean'}}, RESULT, None, 'x.png') == {'mean': pytest.approx(RESULT.mean())}
+    values = measure({'mean': {'type': 'calculate_mean'}}, RESULT, None, 'x.png')
+    assert values == {'mean': pytest.approx(RESULT.mean())}
 
 
 def test_the_mean_is_over_the_known_values():
