@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from basicsr.utils import get_root_logger
 from basicsr.utils.dist_util import get_dist_info, init_dist
 
 from pkdn_basicsr.bench.step import train_step
 from pkdn_basicsr.bench.training import build_training_model, synthetic_batch
+from pkdn_basicsr.host.distributed import leave_process_group
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.host.plugins import import_plugins
 from pkdn_basicsr.report.latency import measure_latency
@@ -31,8 +31,7 @@ def main(options: str, report: str, repeats: str, warmup: str) -> None:
     seconds = measure_latency({'step': lambda: train_step(model, batch)}, int(repeats), int(warmup))
     if rank == 0:
         Path(report).write_text(json.dumps(seconds['step']), encoding='utf-8')
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    leave_process_group()
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 import inspect
 import os
 import subprocess
+import time
 
 import torch
 import torch.distributed as dist
@@ -51,6 +52,18 @@ def _slurm_environment(port: int | None) -> dict[str, str]:
         'WORLD_SIZE': os.environ['SLURM_NTASKS'],
         'RANK': os.environ['SLURM_PROCID'],
     }
+
+
+def leave_process_group() -> None:
+    """Leave the other processes at the end of a run, if there are any.
+
+    Gloo's thread needs Python's lock to forget the last exchange. The group's destructor waits for that thread and
+    keeps the lock: whoever is in it before the thread is done waits for ever (seen with torch 2.13).
+    Hence the thread is given its turn first.
+    """
+    if dist.is_initialized():
+        time.sleep(0.1)
+        dist.destroy_process_group()
 
 
 def wrap_networks_for_rank_zero_validation() -> None:

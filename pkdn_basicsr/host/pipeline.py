@@ -5,9 +5,8 @@ import os
 import sys
 from collections.abc import Callable
 
-import torch.distributed as dist
-
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.distributed import leave_process_group
 from pkdn_basicsr.host.plugins import import_plugins
 
 
@@ -30,8 +29,7 @@ def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str
     import_plugins()
     sys.argv = [f'basicsr {verb}', *arguments]
     pipeline(os.getcwd())
-    if dist.is_initialized():  # not after an error: nccl may wait there for the other processes
-        dist.destroy_process_group()
+    leave_process_group()  # not after an error: nccl may wait there for the other processes
     return 0
 
 
