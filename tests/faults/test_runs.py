@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -98,7 +99,8 @@ def test_sigterm_at_random_moments(train, experiment, undisturbed, all_faults):
         while 'iter:' not in command.said() and command.process.is_alive():
             time.sleep(.01)
         time.sleep(rng.uniform(0, undisturbed[1] / 4))
-        os.kill(command.process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(command.process.pid, signal.SIGTERM)
         status, said = command.wait()
         assert 'Traceback' not in said, said
         assert status in (143, 0, -signal.SIGTERM)  # told, had ended, was ending

@@ -285,7 +285,7 @@ def test_resuming_with_a_loss_without_adapters_is_refused(distillation_options, 
     train(model, batch, [1])
     model.save(0, 1)
     distillation_options['train']['feature_opt'] = {'type': 'AffinityLoss'}
-    with usage_error('iteration 1 does not fit', 'losses', 'option file'):
+    with usage_error('iteration 1', 'does not fit', 'losses', 'option file'):
         _resume_from(distillation_options, 1)
 
 

@@ -94,7 +94,8 @@ def go_on_exactly() -> None:
             raise
         except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             words = ' '.join(str(error).split()) or type(error).__name__
-            raise UsageError(f'path.resume_state: the state of iteration {resume_state.get("iter")} does not fit the '
+            path = self.opt['path'].get('resume_state') or 'the training state'
+            raise UsageError(f'path.resume_state: {path} (iteration {resume_state.get("iter")}) does not fit the '
                              f'networks, losses and optimizers of this run: {words}; resume with the option file that '
                              'it was made with') from error
         if 'position' in resume_state and run.current.train_loader is not None:
