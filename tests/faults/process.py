@@ -103,10 +103,13 @@ def _at_iteration(number: int, do: Callable[[], None], rank: int | None) -> None
 
 
 def _main(cwd: Path, arguments: list[str], output: Path, first: Callable[[], None] | None, env: dict) -> None:
+    import torch
+
     from pkdn_basicsr.cli import main
 
     os.setsid()
     os.chdir(cwd)
+    torch.set_num_threads(1)  # as under torchrun: sums of more threads differ in the last bit
     os.environ.update(env)
     with output.open('w') as file:
         os.dup2(file.fileno(), 1)
