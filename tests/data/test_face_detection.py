@@ -87,6 +87,13 @@ def test_the_main_face_is_the_one_nearest_to_the_middle(spots):
     assert spots.main_face(spotted(128, 128)) is None
 
 
+@pytest.mark.parametrize('corner', [(0, 0), (0, 220), (80, 0), (80, 220), (40, 60), (0, 110)])
+def test_the_middle_is_that_of_width_and_height(spots, corner):
+    upper, left = corner
+    main = spots.main_face(spotted(100, 240, (left, upper, left + 20, upper + 20), (110, 40, 130, 60)))
+    assert main.centre == pytest.approx([120, 50], abs=1)
+
+
 # the real model
 
 @pytest.mark.parametrize('height', [300, 512, 1500])

@@ -76,3 +76,54 @@ def test_some_are_sharp_some_blurred_and_some_noisy():
                for picture, noise in zip(varied, noisy, strict=True) if not noise]
     assert 0.2 < np.mean(noisy) < 0.5
     assert 0.25 < np.mean(blurred) < 0.6  # half, less those shrunk by a hair
+
+
+class Extreme:
+    """Draws the lower or the upper end of every range."""
+
+    def __init__(self, upper, chance):
+        self.upper, self.chance = upper, chance
+
+    def uniform(self, low, high, size=None):
+        value = high if self.upper else low
+        return value if size is None else np.full(size, value)
+
+    def random(self):
+        return self.chance
+
+    def standard_normal(self, shape, dtype):
+        return np.ones(shape, dtype)
+
+
+@pytest.mark.parametrize('upper', [False, True])
+def test_light_goes_to_the_ends_of_its_ranges(upper):
+    saturation, contrast, gain, brightness, gamma = ((1.3, 1.3, 1.15, 1.2, 2 ** 0.6) if upper else
+                                                     (0.2, 0.7, 0.85, 0.8, 2 ** -0.6))
+    colours = [(0.5, 0.4, 0.3), (0.2, 0.35, 0.6)]  # two pixels
+    saturated = [[grey + saturation * (channel - grey) for channel in colour] for colour in colours
+                 for grey in [0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]]]
+    mean = sum(map(sum, saturated)) / 6
+    expected = [[min(gain * brightness * (mean + contrast * (channel - mean)), 1) ** gamma for channel in colour]
+                for colour in saturated]
+    found = vary_face(torch.tensor(colours).T[:, None], Extreme(upper, chance=0.99))
+    torch.testing.assert_close(found, torch.tensor(expected).T[:, None], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize('upper', [False, True])
+def test_light_noise_and_range(upper):
+    face = torch.full((3, 8, 8), 0.5)
+    lit = vary_face(face, Extreme(upper, chance=0.99))
+    torch.testing.assert_close(vary_face(face, Extreme(upper, chance=0.)), lit + (0.06 if upper else 0.))
+    assert vary_face(torch.ones(3, 8, 8), Extreme(True, chance=0.)).max() == 1
+    assert vary_face(torch.zeros(3, 8, 8), Extreme(True, chance=0.99)).min() == 0
+
+
+@pytest.mark.parametrize(('chance', 'is_blurred', 'is_noisy'), [
+    (0.33, True, True), (0.34, True, False), (0.49, True, False), (0.5, False, False)])
+def test_every_second_is_blurred_and_every_third_noisy(chance, is_blurred, is_noisy):
+    edge = torch.full((3, 16, 16), 0.4)
+    edge[..., 8:] = 0.5
+    lit, varied = vary_face(edge, Extreme(True, chance=0.99)), vary_face(edge, Extreme(True, chance))
+    flat, across = varied[..., 4:6] - lit[..., 0:2], varied.diff(dim=2)[0, 0]
+    assert (flat.mean().item() > 0.03) == is_noisy
+    assert (across[7] < 0.6 * lit.diff(dim=2)[0, 0, 7]).item() == is_blurred  # shrunk four times and enlarged again
