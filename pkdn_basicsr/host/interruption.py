@@ -78,7 +78,7 @@ def _agreed(model: BaseModel, current_iter: int) -> int:
 
 def _save(model: BaseModel, iteration: int, number: int) -> None:
     logger, name = get_root_logger(), signal.Signals(number).name
-    if iteration > 0:
+    if iteration != run.current.saved_iter:  # a checkpoint is left as it is, also by a run that has just resumed it
         model.save(run.current.train_sampler.epoch, iteration)
         logger.info(f'{name}: saved iteration {iteration}.')
     if number == signal.SIGUSR1:

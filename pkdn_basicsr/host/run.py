@@ -22,6 +22,7 @@ class Run:
         train_sampler: Their order.
         val_loaders: One a validation set.
         tb_logger: TensorBoard's writer, in process 0 of a run that has one.
+        saved_iter: The iteration of the last checkpoint, or of the one that was resumed.
         bad_files: What the training set has skipped, where it may skip.
         iteration: The one under way, from 1.
         files: Those of its batch; in a validation by the host, which reads one by one, that of its face.
@@ -32,6 +33,7 @@ class Run:
     train_sampler: Sampler | None = None
     val_loaders: list[DataLoader] = field(default_factory=list)
     tb_logger: object = None
+    saved_iter: int = 0
     bad_files: BadFileList | None = None
     iteration: int = 0
     files: list[str] = field(default_factory=list)
@@ -69,6 +71,7 @@ def remember_run() -> None:
         current.opt = opt
         result = make_loaders(opt, logger)
         current.train_loader, current.train_sampler, current.val_loaders = result[:3]
+        current.saved_iter = 0
         return result
 
     def init_tb_loggers(opt: dict):

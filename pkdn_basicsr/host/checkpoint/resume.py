@@ -98,6 +98,7 @@ def go_on_exactly() -> None:
             raise UsageError(f'path.resume_state: {path} (iteration {resume_state.get("iter")}) does not fit the '
                              f'networks, losses and optimizers of this run: {words}; resume with the option file that '
                              'it was made with') from error
+        run.current.saved_iter = resume_state['iter']
         if 'position' in resume_state and run.current.train_loader is not None:
             _go_on_inside_epoch(resume_state, Path(self.opt['path']['training_states']))
 

@@ -69,6 +69,7 @@ def save_training_state(self: BaseModel, epoch: int, current_iter: int) -> None:
     folder, rank = Path(self.opt['path']['training_states']), get_dist_info()[0]
     mine = save_whole(get_random_states(), random_states_path(folder, current_iter, rank)) if rank != 0 else None
     digests = gather([mine])  # the record is written when all have saved theirs
+    run.current.saved_iter = current_iter
     if rank != 0:
         return
     state = {'epoch': epoch, 'iter': current_iter, 'random_states': get_random_states(),
