@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that may happen to a run, its options, pictures and checkpoints, in full: about eleven minutes on two cores.
+# Everything that may happen to a run, its options, pictures and checkpoints, in full: about eight minutes on two cores.
 #   bash scripts/faults.sh [PYTEST ARGUMENTS]
 # The table of outcomes is at the end of pytest's report. scripts/test.sh runs the quick part.
 set -euo pipefail
