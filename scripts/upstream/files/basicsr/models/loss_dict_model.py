@@ -19,7 +19,8 @@ class LossDictModel(SRModel):
 
     def compute_losses(self, current_iter):
         """Run the networks on the fed batch, set `self.output` and return the weighted losses by name."""
-        raise NotImplementedError
+        self.output = self.net_g(self.lq)
+        return self.reconstruction_losses()
 
     def reconstruction_losses(self):
         """Return pixel_opt and perceptual_opt between `self.output` and `self.gt`."""
