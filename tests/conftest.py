@@ -73,6 +73,33 @@ def tiny_faces(tmp_path_factory):
 
 
 @pytest.fixture
+def train_until(monkeypatch, basicsr_command):
+    """Train in a folder, resuming if there is something; `stop_at` an iteration, before it is trained."""
+    from basicsr.models.base_model import BaseModel
+
+    def run(folder, opt, stop_at=None):
+        folder.mkdir(exist_ok=True)
+        flags = ['--auto_resume'] if (folder / 'experiments').exists() else []
+        update = BaseModel.update_learning_rate
+
+        def update_or_stop(self, current_iter, *args, **kwargs):
+            if current_iter == stop_at:
+                raise tiny.Killed
+            update(self, current_iter, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(BaseModel, 'update_learning_rate', update_or_stop)
+            arguments = folder, 'train', '-opt', tiny.write_options(opt, folder / 'tiny.yml'), *flags
+            if stop_at is None:
+                assert basicsr_command(*arguments)[0] == 0
+            else:
+                with pytest.raises(tiny.Killed):
+                    basicsr_command(*arguments)
+        return folder
+    return run
+
+
+@pytest.fixture
 def basicsr_command(monkeypatch, capsys):
     """Run the `basicsr` command in this process: `(cwd, 'train', '-opt', file) -> (status, stdout, stderr)`."""
     def run(cwd, *arguments):

@@ -54,6 +54,10 @@ class RankReportModel(SRModel):
 """
 
 
+class Killed(BaseException):
+    """Ends a run where a signal would."""
+
+
 def make_faces(folder: Path, count: int = 8, size: int = 32, scale: int = 4) -> Path:
     """Write `gt`, `lq` and `parsing` with smooth random pictures and maps of two classes."""
     rng = np.random.default_rng(0)

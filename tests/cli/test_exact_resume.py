@@ -4,7 +4,6 @@ import json
 
 import pytest
 import tiny
-from basicsr.models.base_model import BaseModel
 from basicsr.utils.registry import ARCH_REGISTRY
 from experiment import assert_equal, contents
 from torch import Tensor, nn
@@ -33,33 +32,10 @@ def options(tiny_faces, **network):
     return opt
 
 
-class Killed(BaseException):
-    """Ends a run where a signal would."""
-
-
 @pytest.fixture
-def train(monkeypatch, basicsr_command):
-    """Train in a folder, resuming if there is something; `stop_at` an iteration, before it is trained."""
-    def run(folder, opt, stop_at=None):
-        folder.mkdir(exist_ok=True)
-        flags = ['--auto_resume'] if (folder / 'experiments').exists() else []
-        update = BaseModel.update_learning_rate
-
-        def update_or_stop(self, current_iter, *args, **kwargs):
-            if current_iter == stop_at:
-                raise Killed
-            update(self, current_iter, *args, **kwargs)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(BaseModel, 'update_learning_rate', update_or_stop)
-            arguments = folder, 'train', '-opt', tiny.write_options(opt, folder / 'tiny.yml'), *flags
-            if stop_at is None:
-                assert basicsr_command(*arguments)[0] == 0
-            else:
-                with pytest.raises(Killed):
-                    basicsr_command(*arguments)
-        return folder / 'experiments' / 'tiny'
-    return run
+def train(train_until):
+    """`train_until`, which returns the experiment."""
+    return lambda *arguments, **named: train_until(*arguments, **named) / 'experiments' / 'tiny'
 
 
 @pytest.mark.parametrize('workers', [0, 2])
@@ -82,7 +58,7 @@ def test_a_validation_that_the_run_did_not_come_to_is_made_up_for(tmp_path, tiny
     undisturbed = train(tmp_path / 'undisturbed', opt)
 
     def killed(*_, **__):
-        raise Killed
+        raise tiny.Killed
 
     with monkeypatch.context() as patch:  # at iteration 2: the checkpoint is there, nothing of its validation
         patch.setattr('pkdn_basicsr.models.face_sr_model.FaceSRModel.dist_validation', killed)

@@ -2,43 +2,21 @@
 
 import pytest
 import tiny
-from basicsr.models.base_model import BaseModel
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
 from pkdn_basicsr.host.checkpoint import saving
 
 
-class Killed(BaseException):
-    """Ends a run where a signal would."""
-
-
 @pytest.fixture
-def train(monkeypatch, basicsr_command, tiny_faces):
-    """Train eight iterations in a folder, a checkpoint at every third; `stop_at` an iteration, before it is trained."""
+def train(train_until, tiny_faces):
+    """Eight iterations, a checkpoint at every third; returns where the curves are."""
     def run(folder, stop_at=None):
-        folder.mkdir(exist_ok=True)
         opt = tiny.train_options(tiny_faces)
         opt['model_type'] = 'FaceSRModel'
         opt['train']['total_iter'] = 8
         opt['logger'].update(save_checkpoint_freq=3, use_tb_logger=True)
-        flags = ['--auto_resume'] if (folder / 'experiments').exists() else []
-        step = BaseModel.update_learning_rate
-
-        def step_or_stop(self, current_iter, *args, **kwargs):
-            if current_iter == stop_at:
-                raise Killed
-            step(self, current_iter, *args, **kwargs)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(BaseModel, 'update_learning_rate', step_or_stop)
-            arguments = folder, 'train', '-opt', tiny.write_options(opt, folder / 'tiny.yml'), *flags
-            if stop_at is None:
-                assert basicsr_command(*arguments)[0] == 0
-            else:
-                with pytest.raises(Killed):
-                    basicsr_command(*arguments)
-        return folder / 'tb_logger' / 'tiny'
+        return train_until(folder, opt, stop_at) / 'tb_logger' / 'tiny'
     return run
 
 
