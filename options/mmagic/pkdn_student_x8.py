@@ -39,20 +39,18 @@ read_and_shrink = [
 flip = dict(type='Flip', keys=['gt'], flip_ratio=0.5, direction='horizontal')
 train_pipeline = [*read_and_shrink[:2], flip, *read_and_shrink[2:]]
 
-data_root = 'datasets/celebamask_hq'
+faces = dict(
+    type='BasicImageDataset',
+    metainfo=dict(dataset_type='celebamask_hq', task_name='fsr'),
+    data_root='datasets/celebamask_hq',
+    data_prefix=dict(gt='images'),
+)
 train_dataloader = dict(
     batch_size=16,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='BasicImageDataset',
-        metainfo=dict(dataset_type='celebamask_hq', task_name='fsr'),
-        data_root=data_root,
-        data_prefix=dict(gt='images'),
-        ann_file='split_train.txt',
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(ann_file='split_train.txt', pipeline=train_pipeline, **faces),
 )
 val_dataloader = dict(
     batch_size=1,
@@ -60,14 +58,7 @@ val_dataloader = dict(
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='BasicImageDataset',
-        metainfo=dict(dataset_type='celebamask_hq', task_name='fsr'),
-        data_root=data_root,
-        data_prefix=dict(gt='images'),
-        ann_file='split_val.txt',
-        pipeline=read_and_shrink,
-    ),
+    dataset=dict(ann_file='split_val.txt', pipeline=read_and_shrink, **faces),
 )
 test_dataloader = val_dataloader
 
