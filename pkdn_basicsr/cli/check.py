@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pkdn_basicsr.cli.arguments import positive
 from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.host.option_check.problems import Problems
 from pkdn_basicsr.host.option_file import OptionFile
@@ -53,12 +54,6 @@ def _problems(file: OptionFile) -> Problems:
     return check_option_file(file, is_train='train' in file.opt) if 'model_type' in file.opt else Problems(file)
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f'expected a whole number above 0, found {text}')
-    return int(text)
-
-
 def _cosine(text: str) -> float:
     try:
         value = float(text)
@@ -74,8 +69,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
                                      'or warnings only, 1 errors found, 2 wrong usage.')
     parser.add_argument('-opt', required=True, help='option file with datasets')
     parser.add_argument('--out', type=Path, help='result folder (default: results/check_<name of the option file>)')
-    parser.add_argument('--faces', type=_positive, default=24, help='faces on a contact sheet (default: %(default)s)')
-    parser.add_argument('--workers', type=_positive, help='processes at most (default: CPU cores, up to 8)')
+    parser.add_argument('--faces', type=positive, default=24, help='faces on a contact sheet (default: %(default)s)')
+    parser.add_argument('--workers', type=positive, help='processes at most (default: CPU cores, up to 8)')
     persons = parser.add_argument_group('persons', 'look for persons of the training set in the other sets')
     persons.add_argument('--identity', metavar='ONNX', help='face recognition network of the ArcFace kind')
     persons.add_argument('--detector', metavar='ONNX', help='YuNet face detector')

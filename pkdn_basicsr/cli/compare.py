@@ -5,6 +5,7 @@ from pathlib import Path
 
 from basicsr.utils.dist_util import get_dist_info, init_dist
 
+from pkdn_basicsr.cli.arguments import positive
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.host.options import read_option_file
@@ -66,12 +67,6 @@ def _say(table: str, folder: Path) -> None:
     print(f'\n{table}\nWritten to {folder.absolute()}: {files}', flush=True)
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f'expected a whole number above 0, found {text}')
-    return int(text)
-
-
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='basicsr compare', description=__doc__)
     source = parser.add_mutually_exclusive_group(required=True)
@@ -79,7 +74,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     source.add_argument('--from', nargs='+', type=Path, dest='earlier', metavar='SUMMARY',
                         help='summary.json of earlier comparisons on the same faces: put them together, run nothing')
     parser.add_argument('-o', '--output', type=Path, help='result folder (default: results/<name>)')
-    parser.add_argument('--limit', type=_positive, help='use the first N faces only')
+    parser.add_argument('--limit', type=positive, help='use the first N faces only')
     parser.add_argument('--reference', help='method that differences are to (default: the first)')
     parser.add_argument('--allow-missing', action='store_true', help='leave out methods without a checkpoint')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none',

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from pkdn_basicsr.cli.arguments import add_weights_arguments
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.export.export import FORMATS, export
 from pkdn_basicsr.export.onnx_file import OPSET
@@ -34,12 +35,7 @@ def run(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='basicsr export', description=__doc__)
-    parser.add_argument('--weights', metavar='FILE|NAME',
-                        help='.safetensors, checkpoint of training or name of a shipped student (default: the shipped '
-                             'student of that scale)')
-    parser.add_argument('--opt', metavar='FILE',
-                        help='option file of its training, for weights that do not say what network they are of')
-    parser.add_argument('--scale', type=int, help='enlargement (default: that of the weights; 8 without)')
+    add_weights_arguments(parser)
     parser.add_argument('--format', choices=FORMATS, help="(default: by FILE's suffix)")
     parser.add_argument('-o', '--output', type=Path, required=True, metavar='FILE', help='file to write')
     parser.add_argument('--half', action='store_true',

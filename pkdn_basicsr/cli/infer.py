@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from pkdn_basicsr.cli.arguments import add_weights_arguments, positive
 from pkdn_basicsr.data.face_detection import FaceDetector
 from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.infer.inputs import plan_tasks
@@ -53,28 +54,17 @@ def _report_faces(outcome: Outcome) -> None:
         print(f'no face found: {path}')
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f'expected a whole number above 0, found {text}')
-    return int(text)
-
-
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='basicsr infer', description=__doc__)
     parser.add_argument('-i', '--input', nargs='+', required=True, metavar='FILE|DIR|GLOB',
                         help='small pictures of one face each, of any size; folders with all their sub-folders')
     parser.add_argument('-o', '--output', type=Path, required=True, metavar='DIR',
                         help='folder of the results, which keep names and sub-folders')
-    parser.add_argument('--weights', metavar='FILE|NAME',
-                        help='.safetensors, checkpoint of training or name of a shipped student (default: the shipped '
-                             'student of that scale)')
-    parser.add_argument('--opt', metavar='FILE',
-                        help='option file of its training, for weights that do not say what network they are of')
-    parser.add_argument('--scale', type=_positive, help='enlargement (default: that of the weights; 8 without)')
+    add_weights_arguments(parser)
     parser.add_argument('--photo', action='store_true',
                         help='the pictures are photographs: find all faces, super-resolve them and put them back')
     parser.add_argument('--detector', metavar='ONNX', help='YuNet model that finds the faces, for --photo')
-    parser.add_argument('--shrink', type=_positive, metavar='SIDE',
+    parser.add_argument('--shrink', type=positive, metavar='SIDE',
                         help='first shrink pictures whose longer side is longer to so many pixels: for faces that are '
                              'large but blurred')
     parser.add_argument('--compare', action='store_true',
@@ -82,7 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--self-ensemble', action='store_true', help='average with the mirrored result: twice the time')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
                         help='where the network runs (default here: %(default)s)')
-    parser.add_argument('--batch', type=_positive, default=8, metavar='N',
+    parser.add_argument('--batch', type=positive, default=8, metavar='N',
                         help='faces of one size that the network is given at once (default: %(default)s)')
     parser.add_argument('--format', choices=FORMATS, default='png', help='of the results (default: %(default)s)')
     parser.add_argument('--overwrite', action='store_true', help='replace results of an earlier run')
