@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -49,11 +50,21 @@ class Graph(nn.Module):
 
 
 def _halved(net: nn.Module) -> nn.Module:
-    net = copy.deepcopy(net).half()
+    return replaced(copy.deepcopy(net).half(), BicubicUpsample, _InFloat32)
+
+
+def replaced(net: nn.Module, kind: type[nn.Module], by: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    """Put another module into the place of each module of a kind, and return the network.
+
+    Args:
+        net: The network, which is changed.
+        kind: Of the modules.
+        by: Makes the other module of one.
+    """
     for name, module in list(net.named_modules()):
-        if isinstance(module, BicubicUpsample):
+        if isinstance(module, kind):
             parent, _, own_name = name.rpartition('.')
-            setattr(net.get_submodule(parent), own_name, _InFloat32(module))
+            setattr(net.get_submodule(parent), own_name, by(module))
     return net
 
 

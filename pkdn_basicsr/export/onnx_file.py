@@ -1,6 +1,7 @@
 """ONNX files."""
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
@@ -10,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from pkdn_basicsr.archs.layers import Down
 from pkdn_basicsr.errors import MissingError
-from pkdn_basicsr.export.graph import trace
+from pkdn_basicsr.export.graph import replaced, trace
 from pkdn_basicsr.infer.sizes import SizeRule
 
 OPSET = 18
@@ -34,7 +37,7 @@ def write_onnx(path: Path, net: nn.Module, metadata: Mapping[str, str], rule: Si
     """
     onnx = _need('onnx')
     _need('onnxscript')
-    program = trace(net, half, rule)
+    program = trace(replaced(copy.deepcopy(net), Down, _as_one_convolution), half, rule)
     with _quiet():
         model = torch.onnx.export(program, (), dynamo=True, opset_version=OPSET, output_names=['sr'],
                                   verbose=False).model_proto
@@ -59,6 +62,14 @@ def open_onnx(path: Path) -> Callable[[Tensor], Tensor]:
         return torch.from_numpy(np.asarray(session.run(['sr'], {'lq': lq.numpy()})[0]))
 
     return run
+
+
+def _as_one_convolution(down: Down) -> nn.Conv2d:
+    """Return a convolution with stride that does the same: ONNX Runtime is slow at pixel-unshuffle."""
+    conv = nn.Conv2d(down.conv.in_channels // 4, down.conv.out_channels, 6, stride=2, padding=2)
+    conv.weight.data = F.pixel_shuffle(down.conv.weight.data, 2)
+    conv.bias.data = down.conv.bias.data
+    return conv
 
 
 def _need(package: str):

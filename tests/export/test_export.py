@@ -112,6 +112,7 @@ def test_the_onnx_file_is_what_it_promises(files):
         assert channels.dim_value == 3
     kinds = {weight.data_type for weight in model.graph.initializer if len(weight.dims) == 4}
     assert kinds == {onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT}
+    assert 'Transpose' not in {node.op_type for node in model.graph.node}  # pixel-unshuffle, fused into convolutions
 
 
 @pytest.mark.parametrize('file_format', ['onnx', 'pt2'])
