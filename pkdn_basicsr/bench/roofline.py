@@ -22,8 +22,9 @@ class Rates:
     """What a device reached here and now.
 
     Attributes:
-        macs: Multiply-accumulates of a matrix product, a second, by number format: `fp32` and `bf16`, on a GPU also
-            `tf32`, in which it computes convolutions of fp32 unless it is told otherwise.
+        macs: Multiply-accumulates a second of a matrix product or of a 3x3 convolution, whichever is faster (different
+            libraries compute them), by number format: `fp32` and `bf16`, on a GPU also `tf32`, in which it computes
+            convolutions of fp32 unless it is told otherwise.
         copied: Bytes read and written by a copy within its memory, a second.
     """
 
@@ -51,10 +52,10 @@ class Roofline:
 
     Attributes:
         work: What it asks for.
-        number_format: Of the matrix products that it is compared with.
-        macs_seconds: What its multiply-accumulates would take at the rate of a matrix product.
+        number_format: Whose rate it is compared with.
+        macs_seconds: What its multiply-accumulates would take at that rate.
         moved_seconds: What its traffic would take at the rate of a copy.
-        share: Of the matrix product's rate, what the computation reached.
+        share: Of that rate, what the computation reached.
     """
 
     work: Work
@@ -71,24 +72,34 @@ class Roofline:
 
 
 def measure_rates(device: torch.device, repeats: int = 7, side: int | None = None, size: int | None = None) -> Rates:
-    """Measure products of square matrices and a copy.
+    """Measure products of square matrices, convolutions and a copy.
 
     Args:
         device: What to measure.
         repeats: Timed rounds, of which the median counts.
-        side: Of the matrices; None: large enough for the device.
+        side: Of the matrices, and 16 times the channels of the convolution; None: large enough for the device.
         size: Bytes that are copied; None: more than its caches hold.
     """
     side, size = side or _SIDE[device.type], size or _COPIED[device.type]
     source = torch.zeros(size, dtype=torch.uint8, device=device)
     calls: dict[str, Callable[[], object]] = {'copy': partial(torch.empty_like(source).copy_, source)}
+    channels, picture = side // 16, side // 8
     for name, dtype in (('fp32', torch.float32), ('bf16', torch.bfloat16)):
-        calls[name] = partial(torch.mm, *torch.rand(2, side, side, device=device).to(dtype))
+        calls[f'{name} product'] = partial(torch.mm, *torch.rand(2, side, side, device=device).to(dtype))
+        image = torch.rand(1, channels, picture, picture, device=device).to(dtype, memory_format=torch.channels_last)
+        weight = torch.rand(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
+        calls[f'{name} convolution'] = partial(torch.conv2d, image, weight, padding=1)
     if device.type == 'cuda':
-        calls['tf32'] = partial(_in_tf32, calls['fp32'])
+        calls['tf32 product'] = partial(_in_tf32, calls['fp32 product'])
+        calls['tf32 convolution'] = calls.pop('fp32 convolution')  # unless cuDNN is told otherwise
     seconds = median_latency(measure_latency(calls, repeats, warmup=2))
     copied = 2 * size / seconds.pop('copy')
-    return Rates({name: side ** 3 / taken for name, taken in seconds.items()}, copied)
+    macs = {'product': side ** 3, 'convolution': 9 * channels ** 2 * picture ** 2}
+    rates: dict[str, float] = {}
+    for call, taken in seconds.items():
+        name, kind = call.split()
+        rates[name] = max(rates.get(name, 0), macs[kind] / taken)
+    return Rates(rates, copied)
 
 
 def count_work(call: Callable[[], object]) -> Work:

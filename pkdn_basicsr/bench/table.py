@@ -38,7 +38,8 @@ def step_table(results: Mapping[str, StepResult], rates: Rates, untrained: Seque
     lines += [f'{name}: {found.no_bare_loop}.' for name, found in results.items() if found.no_bare_loop]
     lines += [f'{name}: the teacher is untrained, which takes as long.' for name in untrained]
     products = ', '.join(f'{name} {rate / 1e9:.1f} GMAC/s' for name, rate in rates.macs.items())
-    lines.append(f'Device: {products} in matrix products, {rates.copied / 1e9:.1f} GB/s read and written in a copy.')
+    lines.append(f'Device: {products} in products or convolutions, {rates.copied / 1e9:.1f} GB/s read and written in a '
+                 'copy.')
     lines += [f'{name}: {_roofline(found.roofline)}' for name, found in results.items()]
     return '\n'.join(lines)
 
@@ -107,6 +108,7 @@ def _ratio(ratio: Spread | None) -> str:
 
 def _roofline(roofline: Roofline) -> str:
     work = roofline.work
-    return (f'{work.macs / 1e9:.1f} GMAC, which take {roofline.macs_seconds:.3f} s as {roofline.number_format} '
-            f'products; {work.moved / 1e9:.2f} GB of operands and results, which take {roofline.moved_seconds:.3f} s '
-            f'as a copy; the step reaches {100 * roofline.share:.0f} % of the rate of products.')
+    return (f'{work.macs / 1e9:.1f} GMAC, which take {roofline.macs_seconds:.3f} s at the rate of '
+            f'{roofline.number_format}; {work.moved / 1e9:.2f} GB of operands and results, which take '
+            f'{roofline.moved_seconds:.3f} s as a copy; the step reaches {100 * roofline.share:.0f} % of the rate of '
+            f'{roofline.number_format}.')

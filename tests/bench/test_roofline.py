@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -27,11 +28,17 @@ def test_comparison_with_the_rates():
     assert (roofline.macs_seconds, roofline.moved_seconds, roofline.share) == (3., 4., .25)
 
 
-def test_rates_are_per_second(monkeypatch):
-    monkeypatch.setattr('pkdn_basicsr.bench.roofline.measure_latency', lambda calls, repeats, warmup: {
-        name: [2.] if call() is not None else [] for name, call in calls.items()})
-    rates = measure_rates(torch.device('cpu'), side=16, size=1000)
-    assert rates == Rates({'fp32': 16 ** 3 / 2, 'bf16': 16 ** 3 / 2}, 2 * 1000 / 2)
+def test_rates_are_per_second_and_of_the_faster_kind(monkeypatch):
+    seconds = {'copy': 2., 'fp32 product': 4., 'fp32 convolution': 8., 'bf16 product': 4., 'bf16 convolution': .001}
+
+    def measured(calls, repeats, warmup):
+        assert all(call() is not None for call in calls.values())
+        return {name: [seconds[name]] for name in calls}
+
+    monkeypatch.setattr('pkdn_basicsr.bench.roofline.measure_latency', measured)
+    rates = measure_rates(torch.device('cpu'), side=32, size=1000)
+    convolution = 2 * 2 * 3 * 3 * 4 * 4  # channels in, out, kernel, picture
+    assert rates == Rates({'fp32': 32 ** 3 / 4, 'bf16': pytest.approx(convolution / .001)}, 2 * 1000 / 2)
 
 
 def test_number_format():
