@@ -1,0 +1,68 @@
+"""Train PKDN and the networks it is compared with on the same faces, and compare them: see scripts/reproduce.sh."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from comparison import compare
+from faces import EXTRA, OFFICIALS, TEST, check_there, join_training_faces
+from plan import read_plan
+from training import Trainings
+
+from pkdn_basicsr.cli.arguments import positive
+from pkdn_basicsr.errors import UsageError
+
+DATA = Path('datasets/reproduce')
+
+
+def main() -> int:
+    args = _parse()
+    check_there()
+    _make_faces(args.detector)
+    runs = [run for run in read_plan(args.small) if args.only is None or run.network in args.only]
+    folder = Path('results', 'reproduce_small' if args.small else 'reproduce')
+    if not Trainings(runs, folder, args.jobs).go_on(args.minutes and 60 * args.minutes):
+        print('The time is over; the same command goes on.')
+        return 0
+    if args.only is None:
+        compare([run for run in runs if run.is_compared], folder, folder.name)
+    return 0
+
+
+def _make_faces(detector: str) -> None:
+    """Make the sets of faces and maps that are not there yet."""
+    _prepare('extra_maps', 'parse', '--src', EXTRA / 'images')
+    join_training_faces(DATA / 'extra_maps' / 'parsing', DATA / 'joined')
+    _prepare('faces', 'aligned', '--src', DATA / 'joined/images', '--parsing', DATA / 'joined/parsing', '--size', '160',
+             '--lmdb')
+    _prepare('test_maps', 'parse', '--src', TEST / 'HR')
+    _prepare('officials', 'folder', '--src', OFFICIALS / 'images', '--crop', 'dic', '--detector', detector)
+    _prepare('officials_maps', 'parse', '--src', DATA / 'officials/images')
+
+
+def _prepare(name: str, *arguments: str | Path) -> None:
+    if not (DATA / name / 'manifest.json').is_file():  # which is written last
+        subprocess.run(['basicsr', 'prepare', *arguments, '--dst', DATA / name], check=True)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='scripts/reproduce.sh', description=__doc__)
+    parser.add_argument('--small', action='store_true', help='for a CPU: every network a quarter as wide, 2,000 '
+                        'iterations of batch 8')
+    parser.add_argument('--jobs', type=positive, default=1, help='trainings at a time (default: %(default)s)')
+    parser.add_argument('--minutes', type=positive, help='stop after so long; the same command goes on')
+    parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these networks of options/reproduce.yml, '
+                        'compare nothing')
+    parser.add_argument('--detector', default='weights/yunet_n_640_640.onnx', metavar='ONNX', help='YuNet model, which '
+                        'finds the faces of the other domain (default: %(default)s)')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    except UsageError as error:
+        sys.exit(f'error: {error}')
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)

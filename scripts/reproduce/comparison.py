@@ -1,0 +1,55 @@
+"""Compare what has been trained, on the validation faces, the test set and another domain."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from faces import MAPPED, TEST
+from plan import Run
+from seeds import method_name, seed_table
+
+BICUBIC = 'options/baselines/bicubic.yml'
+SETS = {
+    'val': {'name': 'CelebAMask-HQ-val', 'dataroot_gt': f'{MAPPED}/images', 'dataroot_parsing': f'{MAPPED}/parsing',
+            'split_file': f'{MAPPED}/split_val.txt'},
+    'dic': {'name': 'CelebA-DIC-1000', 'dataroot_gt': f'{TEST}/HR', 'dataroot_lq': f'{TEST}/LR',
+            'dataroot_parsing': 'datasets/reproduce/test_maps/parsing'},
+    'officials': {'name': 'US-officials', 'dataroot_gt': 'datasets/reproduce/officials/images',
+                  'dataroot_parsing': 'datasets/reproduce/officials_maps/parsing'},
+}
+_METRICS = {f'{metric}_{protocol}': {'type': f'calculate_protocol_{metric}', 'protocol': protocol}
+            for protocol in ('dic', 'sparnet', 'rgb') for metric in ('psnr', 'ssim')}
+
+
+def compare(runs: Sequence[Run], folder: Path, prefix: str) -> None:
+    """Write an option file of a comparison for each set, and run it; differences are to the first run.
+
+    Args:
+        runs: What has been trained.
+        folder: Where their option files lie and the comparisons' go.
+        prefix: Of the names of the result folders.
+    """
+    for name, faces in SETS.items():
+        methods = {_name(run, name): {'opt': f'{folder}/options/{run.name}.yml', 'checkpoint': str(run.checkpoint)}
+                   for run in runs}
+        opt = _comparison(f'{prefix}_{name}', methods | {'bicubic': BICUBIC}, faces)
+        path = folder / f'compare_{name}.yml'
+        path.write_text(yaml.safe_dump(opt, sort_keys=False, width=120))
+        subprocess.run(['basicsr', 'compare', '-opt', path], check=True)
+    table = seed_table(runs, {name: Path('results', f'{prefix}_{name}') for name in SETS})
+    (folder / 'seeds.md').write_text(table)
+    print(f'\nWhat teaching gains:\n\n{table}\nWritten to {folder.absolute()}: seeds.md')
+
+
+def _name(run: Run, faces: str) -> str:
+    if run.network == 'teacher' and faces != 'val':  # only the validation faces have true maps
+        return 'teacher, maps parsed from the truth'
+    return method_name(run)
+
+
+def _comparison(name: str, methods: Mapping, faces: Mapping) -> dict:
+    test = {'type': 'ParsingMapDataset', 'parsing_scheme': 'celebamask_hq', 'io_backend': {'type': 'disk'},
+            'gt_size': 128, **faces}
+    return {'name': name, 'scale': 8, 'methods': dict(methods), 'datasets': {'test': test},
+            'val': {'metrics': _METRICS}}

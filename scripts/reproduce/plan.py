@@ -1,0 +1,97 @@
+"""What is trained: the networks of `options/reproduce.yml`, and an option file for each run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pkdn_basicsr.host.option_file import OptionFile
+
+PLAN = Path('options/reproduce.yml')
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network that is trained with a seed.
+
+    Attributes:
+        network: Its name in the plan.
+        seed: `manual_seed`.
+        name: Of the experiment.
+        opt: Its options.
+        needs: The run whose result it needs, or None.
+        is_compared: Whether it is a network of the table.
+    """
+
+    network: str
+    seed: int
+    name: str
+    opt: dict
+    needs: str | None
+    is_compared: bool
+
+    @property
+    def checkpoint(self) -> Path:
+        """What is tested, or taught by: the best on the validation faces, or the last of what has no validation."""
+        best = self.opt.get('val', {}).get('save_best')
+        return Path('experiments', self.name, 'models', f'net_g_best_{best}.pth' if best else 'net_g_latest.pth')
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has been trained to its end, which is when BasicSR writes this file."""
+        return Path('experiments', self.name, 'models', 'net_g_latest.pth').is_file()
+
+
+def read_plan(small: bool) -> list[Run]:
+    """Return the runs in their order: first the first seed of all networks, then the others."""
+    plan = OptionFile(str(PLAN)).opt
+    runs: dict[tuple[str, int], Run] = {}
+    for network, entry in plan['networks'].items():
+        for seed in entry.get('seeds', [0]):
+            needs = runs[entry['needs'], 0] if 'needs' in entry else None
+            runs[network, seed] = _run(network, seed, plan, entry, needs, small)
+    return sorted(runs.values(), key=lambda run: run.seed)
+
+
+def _run(network: str, seed: int, plan: Mapping, entry: Mapping, needs: Run | None, small: bool) -> Run:
+    opt = OptionFile(entry['opt']).opt
+    parts = [plan['protocol'], entry.get('change', {})]
+    if small:
+        parts += [plan['small_protocol'], entry.get('small', {})]
+    for part in parts:
+        opt = _merged(opt, part)
+    name = f'reproduce{"_small" if small else ""}_{network.replace(" ", "_")}_seed{seed}'
+    opt = _merged(opt, {'name': name, 'manual_seed': seed})
+    if needs:
+        opt = _filled(opt, str(needs.checkpoint))
+    return Run(network, seed, name, opt, needs and needs.name, entry.get('compare', True))
+
+
+def write_option_file(run: Run, folder: Path) -> Path:
+    """Write the options of a run to a file that `basicsr train` takes, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f'{run.name}.yml'
+    plain = json.loads(json.dumps(run.opt))  # YAML cannot write BasicSR's ordered dictionaries
+    path.write_text(yaml.safe_dump(plain, sort_keys=False, width=120))
+    return path
+
+
+def _merged(opt: Mapping, change: Mapping) -> dict:
+    """Return options with changes; a file without a section (`val`) or without maps is left without."""
+    merged = dict(opt)
+    for key, value in change.items():
+        if isinstance(value, Mapping):
+            if key in opt:
+                merged[key] = _merged(opt[key], value)
+        elif key != 'dataroot_parsing' or key in opt:
+            merged[key] = value
+    return merged
+
+
+def _filled(opt: object, path: str) -> object:
+    """Return options with `{needs}` replaced by a path."""
+    if isinstance(opt, Mapping):
+        return {key: _filled(value, path) for key, value in opt.items()}
+    return path if opt == '{needs}' else opt

@@ -1,0 +1,153 @@
+"""scripts/reproduce: what is trained on what, and how runs follow each other."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import yaml
+from scipy import stats
+
+from pkdn_basicsr.host.option_file import OptionFile
+from pkdn_basicsr.host.options import check_option_file
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = ('comparison', 'faces', 'plan', 'seeds', 'training')
+
+
+@pytest.fixture
+def reproduce(monkeypatch):
+    """The modules of scripts/reproduce, by name, in the repository's root."""
+    monkeypatch.syspath_prepend(str(ROOT / 'scripts' / 'reproduce'))
+    monkeypatch.chdir(ROOT)
+    yield {name: __import__(name) for name in MODULES}
+    for name in MODULES:
+        sys.modules.pop(name)
+
+
+@pytest.mark.parametrize('small', [False, True])
+def test_every_run_of_the_plan_has_a_right_option_file(reproduce, tmp_path, small):
+    for run in reproduce['plan'].read_plan(small):
+        path = reproduce['plan'].write_option_file(run, tmp_path)
+        found = check_option_file(OptionFile(str(path)), is_train=True).error_lines()
+        # faces and teachers are made on the way
+        assert [text for text in found if 'datasets/' not in text and 'experiments/' not in text] == []
+
+
+@pytest.mark.parametrize('small', [False, True])
+def test_all_runs_have_the_same_faces_and_iterations(reproduce, small):
+    runs = reproduce['plan'].read_plan(small)
+    trains = [{key: value for key, value in run.opt['datasets']['train'].items()
+               if key not in ('dataroot_parsing', 'parsing_scheme', 'convert_parsing_to', 'name')} for run in runs]
+    assert all(train == trains[0] for train in trains)
+    assert len({run.opt['train']['total_iter'] for run in runs}) == 1
+    assert all(run.opt['train']['scheduler']['periods'] == [run.opt['train']['total_iter']] for run in runs)
+    assert len({run.name for run in runs}) == len(runs)
+
+
+def test_a_run_follows_what_it_needs(reproduce):
+    runs = reproduce['plan'].read_plan(True)
+    position = {run.name: index for index, run in enumerate(runs)}
+    needing = [run for run in runs if run.needs]
+    assert needing
+    for run in needing:
+        assert position[run.needs] < position[run.name]
+        assert f'experiments/{run.needs}/models/' in yaml.safe_dump(run.opt['path']) + str(run.opt['network_g'])
+    assert [run.seed for run in runs] == sorted(run.seed for run in runs)
+
+
+def test_training_faces_show_nobody_of_the_test(reproduce, tmp_path, shared_data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('datasets').mkdir()
+    for name in ('celebamask_hq_1000', 'celeba_hq_extra_1400', 'celeba_test_dic_1000', 'us_officials_512'):
+        Path('datasets', name).symlink_to(shared_data / name)
+    maps = tmp_path / 'maps'
+    maps.mkdir()
+    for path in (shared_data / 'celeba_hq_extra_1400' / 'images').iterdir():
+        (maps / f'{path.stem}.png').touch()
+    count = reproduce['faces'].join_training_faces(maps, tmp_path / 'joined')
+    names = (tmp_path / 'split_train.txt').read_text().split()
+    assert count == len(names) == len(set(names)) == len(list((tmp_path / 'joined' / 'images').iterdir()))
+    left_out = ['celebamask_hq_1000/split_val.txt', 'celebamask_hq_1000/split_test.txt',
+                'celebamask_hq_1000/same_identity_as_celeba_dic_or_fsrnet_test.txt',
+                'celeba_hq_extra_1400/same_identity_as_celeba_dic_or_fsrnet_test.txt',
+                'celeba_hq_extra_1400/same_identity_as_celebamask_hq_1000.txt']
+    for listed in left_out:
+        assert not set(names) & set((shared_data / listed).read_text().split())
+    assert count > 1500
+    assert reproduce['faces'].join_training_faces(maps, tmp_path / 'joined') == count  # again, as after an interruption
+
+
+def test_a_missing_set_is_named(reproduce, tmp_path, monkeypatch, usage_error):
+    monkeypatch.chdir(tmp_path)
+    with usage_error('datasets/celebamask_hq_1000', 'scripts/README.md'):
+        reproduce['faces'].check_there()
+
+
+@pytest.fixture
+def tiny_runs(reproduce, tmp_path, tiny_faces, monkeypatch):
+    """Two runs in a folder of their own, the second of which begins with the weights of the first."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(name, needs=None):
+        opt = tiny.train_options(tiny_faces)
+        opt.update(name=name, model_type='FaceSRModel')
+        opt['val']['save_best'] = 'psnr'
+        if needs:
+            opt['path']['pretrain_network_g'] = str(needs.checkpoint)
+        return reproduce['plan'].Run(name, 0, name, opt, needs and needs.name, True)
+
+    first = make('first')
+    return [first, make('second', first)]
+
+
+def test_runs_follow_each_other_and_are_not_repeated(reproduce, tiny_runs, tmp_path):
+    train = reproduce['training'].Trainings
+    assert not train(tiny_runs, tmp_path / 'results', 2).go_on(seconds=.001)
+    assert not any(run.is_finished for run in tiny_runs)
+    assert train(tiny_runs, tmp_path / 'results', 2).go_on()
+    assert all(run.is_finished and run.checkpoint.is_file() for run in tiny_runs)
+    assert 'Loading PKDNStudent model from experiments/first' in (tmp_path / 'results' / 'second.log').read_text()
+    written = tiny_runs[0].checkpoint.stat().st_mtime_ns
+    assert train(tiny_runs, tmp_path / 'results', 2).go_on()
+    assert tiny_runs[0].checkpoint.stat().st_mtime_ns == written
+
+
+def test_a_run_of_other_options_is_not_taken_for_this_one(reproduce, tiny_runs, tmp_path, usage_error):
+    reproduce['training'].Trainings(tiny_runs[:1], tmp_path / 'results', 1).go_on()
+    tiny_runs[0].opt['train']['optim_g']['lr'] = .002
+    with usage_error('experiments/first', 'other options', 'move it away'):
+        reproduce['training'].Trainings(tiny_runs, tmp_path / 'results', 1)
+
+
+def test_a_run_that_fails_is_named(reproduce, tiny_runs, tmp_path, usage_error):
+    tiny_runs[0].opt['datasets']['train']['dataroot_gt'] = 'nowhere'
+    with usage_error('first failed', 'first.log'):
+        reproduce['training'].Trainings(tiny_runs, tmp_path / 'results', 1).go_on()
+    assert 'nowhere' in (tmp_path / 'results' / 'first.log').read_text()
+
+
+def test_the_table_of_seeds(reproduce, tmp_path):
+    rng = np.random.default_rng(0)
+    runs, values = [], {}
+    for network, gain in (('student alone', 0.), ('student taught', .1)):
+        for seed in range(3):
+            run = reproduce['plan'].Run(network, seed, '', {}, None, True)
+            values[reproduce['seeds'].method_name(run)] = 25 + gain + rng.normal(0, .05, 40)
+            runs.append(run)
+    with open(tmp_path / 'per_image.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(['image', 'method', 'psnr_dic'])
+        writer.writerows([face, name, value[face]] for face in range(40) for name, value in values.items())
+    table = reproduce['seeds'].seed_table(runs, {'test': tmp_path}).splitlines()
+    cells = [cell.strip() for cell in table[2].strip('|').split('|')]
+    means = [(values[taught] - values[alone]).mean() for alone, taught in
+             (('student alone', 'student taught'), ('student alone, seed 1', 'student taught, seed 1'),
+              ('student alone, seed 2', 'student taught, seed 2'))]
+    assert cells[:5] == ['test', *(f'{mean:+.3f}' for mean in means), f'{np.mean(means):+.3f}']
+    half = stats.t.ppf(.975, 2) * np.std(means, ddof=1) / np.sqrt(3)
+    assert cells[6] == f'[{np.mean(means) - half:+.3f}, {np.mean(means) + half:+.3f}]'
+    low, high = (float(number) for number in cells[5].strip('[]').split(','))
+    assert low < np.mean(means) < high
