@@ -141,6 +141,10 @@ class PKDNStudent(PKDN):
 
         Raises:
             ValueError: A side that the levels cannot halve; the message says which sides can.
+
+        Example:
+            >>> PKDNStudent(num_feat=8)(torch.rand(1, 3, 16, 20)).shape
+            torch.Size([1, 3, 128, 160])
         """
         return self.forward_features(lq)[0]
 
@@ -180,6 +184,10 @@ class PKDNTeacher(PKDN):
 
         Raises:
             ValueError: A side that the levels cannot halve, or a map of another shape.
+
+        Example:
+            >>> PKDNTeacher(num_feat=8)(torch.rand(1, 3, 16, 16), torch.zeros(1, 19, 128, 128)).shape
+            torch.Size([1, 3, 128, 128])
         """
         return self.forward_features(lq, parsing)[0]
 

@@ -10,6 +10,10 @@ def centre_square(width: int, height: int, side: int | None = None) -> Box:
 
     Raises:
         ValueError: `side` is larger than the picture.
+
+    Example:
+        >>> centre_square(178, 218)
+        (0, 20, 178, 198)
     """
     side = min(width, height) if side is None else side
     if side > min(width, height):

@@ -134,6 +134,10 @@ def get_scheme(scheme: str | ParsingScheme) -> ParsingScheme:
 
     Raises:
         UsageError: No such scheme; the message names the nearest one.
+
+    Example:
+        >>> get_scheme('celebamask_hq').index('hair'), get_scheme('face_parsing').index('hair')
+        (13, 17)
     """
     if isinstance(scheme, ParsingScheme):
         return scheme
@@ -180,6 +184,12 @@ def convert_parsing(parsing: np.ndarray, source: str | ParsingScheme, target: st
     Raises:
         UsageError: An unknown scheme, or an index in `parsing` that is neither a class of `source` nor `IGNORE`: most
             likely the map belongs to another scheme, and would be turned into nonsense silently.
+
+    Example:
+        Helen has no glasses and no hats; the one lies on skin, the other is background:
+
+        >>> convert_parsing(np.array([3, 14, 255], np.uint8), 'celebamask_hq', 'helen')
+        array([  1,   0, 255], dtype=uint8)
     """
     source = get_scheme(source)
     wrong = (parsing >= source.num_classes) & (parsing != IGNORE)
@@ -198,6 +208,10 @@ def swap_left_right(parsing: np.ndarray, scheme: str | ParsingScheme) -> np.ndar
 
     Returns:
         uint8, of the same shape; a new array.
+
+    Example:
+        >>> swap_left_right(np.array([4, 5, 13], np.uint8), 'celebamask_hq')  # eyes and hair
+        array([ 5,  4, 13], dtype=uint8)
     """
     return get_scheme(scheme).swap_table[parsing]
 
@@ -218,6 +232,10 @@ def parsing_to_one_hot(parsing: Tensor, num_classes: int) -> Tensor:
 
     Returns:
         float32 (B, K, H, W) of zeros and ones; `IGNORE` (and any other index >= K) is zero in every channel.
+
+    Example:
+        >>> parsing_to_one_hot(torch.tensor([[[1, IGNORE]]], dtype=torch.uint8), num_classes=2).tolist()
+        [[[[0.0, 0.0]], [[1.0, 0.0]]]]
     """
     batch, height, width = parsing.shape
     classes = torch.arange(num_classes, dtype=torch.uint8, device=parsing.device).view(1, -1, 1, 1)

@@ -37,6 +37,7 @@ class ParsingMapDataset(Dataset):
             parsing_scheme: Class scheme of the maps (`data/parsing_labels.py`). Default: celebamask_hq.
             convert_parsing_to: Class scheme of the samples, to which the maps are converted. Default: that of the maps.
             meta_info_file: List of the names to use, one per line. `split_file` is the same; give one.
+            split_file: See `meta_info_file`.
             exclude_file: List of names to leave out.
             io_backend: {type: disk}, the default, or {type: lmdb}: each dataroot is an LMDB (`data/lmdb_file.py`). Its
                 samples equal those of the folder that it was made from, and lists name the pictures as there.

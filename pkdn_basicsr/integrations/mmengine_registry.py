@@ -2,6 +2,10 @@
 
 MMEngine reads the part before the dot as a scope and imports `pkdn_basicsr.registry`, which brings this module: nothing
 need be imported or named in `custom_imports` before. Arguments are those of an option file.
+
+Example:
+    >>> MODELS.build({'type': 'pkdn_basicsr.PKDNStudent', 'scale': 4, 'num_feat': 8}).upscale
+    4
 """
 
 from basicsr.utils.registry import ARCH_REGISTRY

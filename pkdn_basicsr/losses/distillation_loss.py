@@ -102,6 +102,13 @@ class AttentionTransferLoss(nn.Module):
 
     Args:
         loss_weight: Factor on the loss.
+
+    Example:
+        A student that looks where its teacher looks has no loss, however weak its features are:
+
+        >>> teacher = torch.rand(1, 64, 4, 4)
+        >>> AttentionTransferLoss()(0.1 * teacher, teacher).item() < 1e-6
+        True
     """
 
     needs_equal_widths = False
@@ -133,6 +140,12 @@ class AffinityLoss(nn.Module):
     Args:
         loss_weight: Factor on the loss.
         max_size: Features are pooled to at most this many positions a side.
+
+    Example:
+        A student of 8 channels needs no adapter; strength does not count, only which positions are alike:
+
+        >>> AffinityLoss()(torch.full((1, 8, 4, 4), 0.5), torch.full((1, 64, 4, 4), 3.0)).item() < 1e-6
+        True
     """
 
     needs_equal_widths = False

@@ -23,6 +23,11 @@ class LossSchedule:
         type: The course between the ends.
         start_iter: First iteration that counts; 0 = from the start of training.
         end_iter: Last iteration that counts, later than `start_iter`; None = never ends (`constant` only).
+
+    Example:
+        >>> falling = LossSchedule('linear', end_iter=100)
+        >>> falling(25), falling(50), falling(101)
+        (0.75, 0.5, 0.0)
     """
 
     type: ScheduleType = 'constant'

@@ -29,6 +29,10 @@ def frequency_weights(frequencies: Sequence[float]) -> Tensor:
 
     Raises:
         ValueError: A frequency that is not above 0.
+
+    Example:
+        >>> frequency_weights([0.25, 0.01]).tolist()
+        [2.0, 10.0]
     """
     if min(frequencies) <= 0:
         raise ValueError(f'class frequencies must be above 0, found {min(frequencies)}; a class that never occurs may '

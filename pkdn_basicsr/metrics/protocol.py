@@ -47,6 +47,10 @@ def get_protocol(name: str) -> Protocol:
 
     Raises:
         UsageError: No such protocol; the message names the nearest one.
+
+    Example:
+        >>> get_protocol('dic').crop_border, get_protocol('sparnet').crop_border
+        (8, 0)
     """
     if name not in PROTOCOLS:
         nearest = difflib.get_close_matches(str(name), PROTOCOLS, n=1, cutoff=0.)[0]

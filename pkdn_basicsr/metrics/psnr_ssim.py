@@ -22,6 +22,14 @@ def calculate_protocol_psnr(img: ndarray, img2: ndarray, protocol: str, **kwargs
 
     Raises:
         UsageError: Unknown protocol, or pictures of unequal or too small size.
+
+    Example:
+        A luma of 16 to 235 differs less than RGB of 0 to 255 does, and so the number is higher:
+
+        >>> import numpy as np
+        >>> truth = np.full((64, 64, 3), 100, np.uint8)
+        >>> [round(calculate_protocol_psnr(truth + np.uint8(10), truth, protocol), 1) for protocol in ('dic', 'rgb')]
+        [29.5, 28.1]
     """
     rules = get_protocol(protocol)
     _check_pictures(img, img2, rules)
@@ -33,6 +41,12 @@ def calculate_protocol_ssim(img: ndarray, img2: ndarray, protocol: str, **kwargs
     """Structural similarity under a named protocol, in [-1, 1]; higher is better (Wang et al., TIP 2004).
 
     Arguments and errors are those of `calculate_protocol_psnr`.
+
+    Args:
+        img: See there.
+        img2: See there.
+        protocol: A name in `PROTOCOLS`; `sfmnet` has another window than `dic`.
+        **kwargs: See there.
     """
     rules = get_protocol(protocol)
     _check_pictures(img, img2, rules)

@@ -23,7 +23,12 @@ class Macs:
 
 
 def count_parameters(net: nn.Module) -> int:
-    """Count the values that training changes; a frozen parameter does not count, a shared one counts once."""
+    """Count the values that training changes; a frozen parameter does not count, a shared one counts once.
+
+    Example:
+        >>> count_parameters(nn.Conv2d(3, 64, 3))
+        1792
+    """
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
 
 
