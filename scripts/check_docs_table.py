@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'options/*.md', 'scripts/*.md',
-             'pkdn_basicsr/weights/*.md']
+DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'options/*.md', 'scripts/*.md', 'pkdn_basicsr/*/*.md']
 
 
 class Rule(NamedTuple):
@@ -60,6 +59,7 @@ RULES = [
                                        r'cp -r results/a results/b && \g<0>'),
     Rule(r'basicsr prepare celebamask-hq (.*) --dst \S+', r'basicsr prepare celebamask-hq \1 --dst datasets/copy'),
     Rule(r'basicsr bench step .*', r'\g<0> --repeats 1 --warmup 0'),
+    Rule(r'basicsr bench infer .*', 'basicsr bench infer --networks PKDNStudent SPARNet --batch 1 --repeats 1'),
     Rule(r'python scripts/network_table\.py.*', r'\g<0> --no-latency'),
     Rule(r'python scripts/bench_data\.py.*', 'python scripts/bench_data.py --images datasets/celebamask_hq/images '
                                               '--parsing datasets/celebamask_hq/parsing --samples 8 --rounds 1'),
