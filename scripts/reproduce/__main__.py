@@ -1,6 +1,7 @@
 """Train PKDN and the networks it is compared with on the same faces, and compare them: see scripts/reproduce.sh."""
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,8 +61,11 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # those under way save
     try:
         sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit('interrupted; the same command goes on')
     except UsageError as error:
         sys.exit(f'error: {error}')
     except subprocess.CalledProcessError as error:

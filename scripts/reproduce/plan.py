@@ -62,7 +62,7 @@ def _run(network: str, seed: int, plan: Mapping, entry: Mapping, needs: Run | No
         parts += [plan['small_protocol'], entry.get('small', {})]
     for part in parts:
         opt = _merged(opt, part)
-    name = f'reproduce{"_small" if small else ""}_{network.replace(" ", "_")}_seed{seed}'
+    name = f'reproduce{"_small" if small else ""}_{network.replace(",", "").replace(" ", "_")}_seed{seed}'
     opt = _merged(opt, {'name': name, 'manual_seed': seed})
     if needs:
         opt = _filled(opt, str(needs.checkpoint))

@@ -38,7 +38,7 @@ def test_every_run_of_the_plan_has_a_right_option_file(reproduce, tmp_path, smal
 
 @pytest.mark.parametrize('small', [False, True])
 def test_all_runs_have_the_same_faces_and_iterations(reproduce, small):
-    runs = reproduce['plan'].read_plan(small)
+    runs = [run for run in reproduce['plan'].read_plan(small) if run.network != 'student alone, twice as long']
     trains = [{key: value for key, value in run.opt['datasets']['train'].items()
                if key not in ('dataroot_parsing', 'parsing_scheme', 'convert_parsing_to', 'name')} for run in runs]
     assert all(train == trains[0] for train in trains)
