@@ -5,16 +5,16 @@ set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 environment="${VIRTUAL_ENV:-${CONDA_PREFIX:-$root/.venv}}"
 
-suits() {  # BasicSR 1.4.2 cannot be built by Python 3.13 or newer (XPixelGroup/BasicSR issue 749)
-    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null
+suits() {
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null
 }
 
 if [ ! -x "$environment/bin/python" ]; then
-    for python in ${PYTHON:-python3 python3.12 python3.11 python3.10}; do
+    for python in ${PYTHON:-python3 python3.12 python3.11 python3.10 python3.13}; do
         if suits "$python"; then break; fi
     done
     if ! suits "$python"; then
-        echo "No Python 3.10, 3.11 or 3.12 found; install one, or name it: PYTHON=/path/to/python $0" >&2
+        echo "No Python 3.10 to 3.13 found; install one, or name it: PYTHON=/path/to/python $0" >&2
         exit 1
     fi
     echo "Making the environment $environment"
@@ -22,7 +22,7 @@ if [ ! -x "$environment/bin/python" ]; then
 fi
 export PATH="$environment/bin:$PATH"
 if ! suits python; then
-    echo "The environment $environment has $(python --version); expected Python 3.10, 3.11 or 3.12" >&2
+    echo "The environment $environment has $(python --version); expected Python 3.10 to 3.13" >&2
     exit 1
 fi
 
@@ -38,7 +38,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     echo 'Installing BasicSR'
     # its build asks for a second torch unless it may use the installed one
     install setuptools wheel cython numpy
-    install --no-build-isolation basicsr
+    PYTHONPATH="$root/scripts/python313" install --no-build-isolation basicsr
     echo 'Installing pkdn_basicsr'
     install --no-build-isolation --editable "$root[test]"
     echo "$wanted" > "$stamp"

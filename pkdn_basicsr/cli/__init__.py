@@ -20,6 +20,7 @@ VERBS = {
     'demo': 'try networks on own pictures, on a page of this machine',
     'export': 'write a trained network as ONNX, safetensors or torch.export file',
     'bench': 'measure training steps, networks, loaders and processes',
+    'options': 'list the shipped option files, or copy them to where they can be edited',
     'check': 'look at the data sets of an option file before training on them',
 }
 
