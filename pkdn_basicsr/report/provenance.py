@@ -73,7 +73,7 @@ def record_versions() -> dict[str, str]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue  # an extra that is not installed
-    return versions
+    return versions | {'torch': torch.__version__}  # which also says for what GPU it was built
 
 
 def device_name(device: torch.device | None = None) -> str:
