@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pkdn_basicsr.errors import MissingError
+from pkdn_basicsr.export.onnx_file import for_onnx
 
 _TOLERANCE = .02  # in grey values of [0, 1]; Fourier transforms differ by a hundredth where a phase turns over
 
@@ -39,7 +40,7 @@ def onnx_forward(net: nn.Module, inputs: Sequence[Tensor], folder: Path) -> Call
     file = folder / 'network.onnx'
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        torch.onnx.export(net, tuple(inputs), str(file), dynamo=True, verbose=False)
+        torch.onnx.export(for_onnx(net), tuple(inputs), str(file), dynamo=True, verbose=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3

@@ -37,7 +37,7 @@ def write_onnx(path: Path, net: nn.Module, metadata: Mapping[str, str], rule: Si
     """
     onnx = _need('onnx')
     _need('onnxscript')
-    program = trace(replaced(copy.deepcopy(net), Down, _as_one_convolution), half, rule)
+    program = trace(for_onnx(net), half, rule)
     with _quiet():
         model = torch.onnx.export(program, (), dynamo=True, opset_version=OPSET, output_names=['sr'],
                                   verbose=False).model_proto
@@ -64,8 +64,12 @@ def open_onnx(path: Path) -> Callable[[Tensor], Tensor]:
     return run
 
 
+def for_onnx(net: nn.Module) -> nn.Module:
+    """Return a network that does the same by operators that ONNX Runtime is fast at: pixel-unshuffle is not."""
+    return replaced(copy.deepcopy(net), Down, _as_one_convolution)
+
+
 def _as_one_convolution(down: Down) -> nn.Conv2d:
-    """Return a convolution with stride that does the same: ONNX Runtime is slow at pixel-unshuffle."""
     conv = nn.Conv2d(down.conv.in_channels // 4, down.conv.out_channels, 6, stride=2, padding=2)
     conv.weight.data = F.pixel_shuffle(down.conv.weight.data, 2)
     conv.bias.data = down.conv.bias.data
