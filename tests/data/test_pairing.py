@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from pkdn_basicsr.data.pairing import exclude, index_folder, key_of, match, read_name_list, select
+from pkdn_basicsr.data.pairing import exclude, index_folder, key_of, match, name_of_sample, read_name_list, select
 
 
 def write(folder, *names):
@@ -180,3 +180,13 @@ def test_the_work_grows_with_the_number_of_names_not_with_its_square():
     CountedName.allow(6 * count)
     assert len(match(other_names, files, 'maps', 'dataroot_parsing')) == count
     assert CountedName.operations >= count  # it did count
+
+
+@pytest.mark.parametrize(('sample', 'name'), [
+    ({'gt_path': ['{root}/gt/a/1.png'], 'lq_path': ['{root}/lq/b/2.png']}, 'a/1.png'),
+    ({'lq_path': ['{root}/lq/b/2.png']}, 'b/2.png'),  # no truth
+    ({'gt_path': ['{root}/elsewhere/1.png']}, '1.png')])
+def test_names_of_samples(tmp_path, sample, name):
+    options = {f'dataroot_{kind}': str(tmp_path / kind) for kind in ('gt', 'lq')}
+    sample = {key: [path.format(root=tmp_path) for path in paths] for key, paths in sample.items()}
+    assert name_of_sample(sample, options) == name

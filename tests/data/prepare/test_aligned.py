@@ -76,3 +76,10 @@ def test_low_resolution_faces_are_those_of_the_dic_test_set(shared_data, tmp_pat
             for name in stored]
     assert len(same) == 1000
     assert all(same)
+
+
+def test_settings_tell_what_the_pictures_depend_on(folders):
+    with_maps = plan_aligned(folders / 'images', Sizes(32, (8,)), folders / 'parsing')
+    without = plan_aligned(folders / 'images', Sizes(32, (8,)))
+    assert with_maps.settings == {'kind': 'aligned', **Sizes(32, (8,)).settings(), 'parsing': 'celebamask_hq'}
+    assert without.settings == {**with_maps.settings, 'parsing': None}

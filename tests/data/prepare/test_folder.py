@@ -15,6 +15,7 @@ from pkdn_basicsr.data.prepare.folder import plan_folder
 from pkdn_basicsr.data.prepare.photo_detection import find_faces
 from pkdn_basicsr.data.prepare.recipe import Sizes
 from pkdn_basicsr.data.toy_faces import draw_toy_face
+from pkdn_basicsr.files import sha256_of_file
 
 SMALL = Sizes(64, (8,))
 ASTRONAUT = skimage.data.astronaut()
@@ -137,7 +138,9 @@ def test_a_large_photograph_is_searched_in_detail(spots):
 def test_settings_tell_models_apart_and_recipes_travel(photographs, spots):
     spotted(400, 400, (120, 120, 160)).save(photographs / 'one.png')
     plan = plan_folder(photographs, SMALL, spots)
-    assert json.loads(json.dumps(plan.settings)) == plan.settings
+    assert json.loads(json.dumps(plan.settings)) == plan.settings == {
+        'kind': 'folder', **SMALL.settings(), 'crop': 'celeba-hq', 'min_side': SMALL.hr, 'max_outside': .3,
+        'detector_sha256': sha256_of_file(spots.model), 'score_threshold': spots.score_threshold}
     assert (plan.recipes[0].sources, plan.recipes[0].name, plan.recipes[0].split) == (('one.png',), 'one', None)
     copy = pickle.loads(pickle.dumps(plan.recipes[0]))
     assert copy == plan.recipes[0]

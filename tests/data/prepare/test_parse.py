@@ -61,3 +61,8 @@ def test_a_folder_without_pictures_is_refused(tmp_path, usage_error):
     os.mkdir(tmp_path / 'empty')
     with usage_error('src', tmp_path / 'empty'):
         plan_parse(tmp_path / 'empty', label_by_red, 'celebamask_hq', {})
+
+
+def test_settings_tell_what_the_maps_depend_on(faces):
+    plan = plan_parse(faces, label_by_red, 'celebamask_hq', {'parser': 'red'}, scheme='helen', with_confidence=True)
+    assert plan.settings == {'kind': 'parse', 'parser': 'red', 'scheme': 'helen', 'confidence': True}
