@@ -26,7 +26,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.14',  # 3.13 needs help to build BasicSR (README); newer ones were not tried
     packages=find_packages(include=['pkdn_basicsr', 'pkdn_basicsr.*']),
-    package_data={'pkdn_basicsr': ['py.typed', 'weights/*.safetensors', '**/README.md']},
+    package_data={'pkdn_basicsr': ['py.typed', 'weights/*.safetensors', '**/README.md', 'bench/*.png', 'infer/*.jpg']},
     cmdclass={'build_py': BuildWithOptions},
     install_requires=[
         # 2.6 cannot write ONNX files; 2.8 fails the tests of PhaseLoss on flat faces and of MACs, 2.10 does not

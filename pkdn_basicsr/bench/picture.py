@@ -70,6 +70,7 @@ def loader_picture(speeds: Sequence[LoaderSpeed]) -> Figure:
     _line(axis, [speed.workers for speed in speeds], [speed.images_per_second for speed in speeds])
     axis.set_xlabel('workers')
     axis.set_ylabel('images a second, medians and quartiles')
+    axis.set_ylim(bottom=0)
     return figure
 
 
@@ -98,6 +99,7 @@ def scaling_picture(points: Sequence[ScalePoint]) -> Figure:
     axis.set_xticks(ranks)
     axis.set_xlabel('processes')
     axis.set_ylabel('images a second, medians and quartiles')
+    axis.set_ylim(bottom=0)
     axis.legend()
     return figure
 

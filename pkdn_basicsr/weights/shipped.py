@@ -4,7 +4,9 @@ from pathlib import Path
 
 from pkdn_basicsr.errors import MissingError, UsageError
 
-SHIPPED: dict[str, str] = {}
+SHIPPED: dict[str, str] = {
+    'pkdn_student_small_x8': 'pkdn_student_small_x8-1c61b794.safetensors',
+}
 """Name -> file of this folder. A name ends with the scale: `pkdn_student_x8`."""
 
 

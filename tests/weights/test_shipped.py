@@ -1,9 +1,17 @@
+import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from basicsr.utils import tensor2img
+from torch.utils.data import DataLoader
 
+from pkdn_basicsr.data.parsing_map_dataset import ParsingMapDataset
+from pkdn_basicsr.metrics.psnr_ssim import calculate_protocol_psnr
 from pkdn_basicsr.weights import shipped
 from pkdn_basicsr.weights.shipped import SHIPPED, shipped_weights
+from pkdn_basicsr.weights.trained_network import load_trained
 
 
 @pytest.fixture
@@ -33,7 +41,26 @@ def test_without_any_the_way_out_is_told(monkeypatch, usage_error):
         shipped_weights()
 
 
-def test_shipped_files_are_there_and_names_end_with_a_scale():
-    for name in SHIPPED:
-        assert shipped_weights(name).is_file()
-        assert name.rpartition('_x')[2].isdigit()
+@pytest.mark.parametrize('name', SHIPPED)
+def test_a_shipped_file_has_its_hash_in_its_name_and_says_what_it_is(name):
+    path = shipped_weights(name)
+    assert path.stem == f'{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}'
+    net, card = load_trained(name)
+    assert card.scale == int(name.rpartition('_x')[2])
+    assert 'non-commercial research only' in card.licence
+    readme = path.with_name('README.md').read_text()
+    assert path.name in readme
+    assert f'{sum(map(torch.numel, net.parameters())):,} parameters' in readme
+
+
+@pytest.mark.parametrize('name', SHIPPED)
+def test_a_shipped_student_reaches_the_psnr_of_its_table(name, shared_data):
+    test = ParsingMapDataset({'name': 'test', 'phase': 'val', 'scale': 8, 'gt_size': 128,
+                              'dataroot_gt': str(shared_data / 'celeba_test_dic_1000' / 'HR')})
+    net, _ = load_trained(name)
+    psnr = []
+    for sample in DataLoader(test):
+        with torch.inference_mode():
+            sr = net(sample['lq'])
+        psnr.append(calculate_protocol_psnr(*(tensor2img(image) for image in (sr, sample['gt'])), protocol='dic'))
+    assert np.mean(psnr) == pytest.approx({'pkdn_student_small_x8': 25.49}[name], abs=.01)
