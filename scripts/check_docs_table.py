@@ -61,8 +61,8 @@ RULES = [
     Rule(r'basicsr bench step .*', r'\g<0> --repeats 1 --warmup 0'),
     Rule(r'basicsr bench infer .*', 'basicsr bench infer --networks PKDNStudent SPARNet --batch 1 --repeats 1'),
     Rule(r'basicsr bench growth', 'basicsr bench growth --files 10 20 --samples 8 --rounds 1'),
-    Rule(r'basicsr bench scale -opt (\S+) .*', rf'basicsr bench scale -opt \1 --ranks 1 2 --batch 1 --repeats 1 --rounds 1 '
-                                               rf'--force_yml {TINY}'),
+    Rule(r'basicsr bench scale (-opt \S+) .*',
+         rf'basicsr bench scale \1 --ranks 1 2 --batch 1 --repeats 1 --rounds 1 --force_yml {TINY}'),
     Rule(r'python scripts/network_table\.py.*', r'\g<0> --no-latency'),
     Rule(r'python scripts/bench_data\.py.*', 'python scripts/bench_data.py --images datasets/celebamask_hq/images '
                                               '--parsing datasets/celebamask_hq/parsing --samples 8 --rounds 1'),
