@@ -19,7 +19,7 @@ TINY = ('train:total_iter=2 logger:save_checkpoint_freq=1 datasets:train:batch_s
         'datasets:train:num_worker_per_gpu=0')
 QUICKSTART = 'options/quickstart'
 PLACEHOLDERS = {'-opt FILE': f'-opt {QUICKSTART}/pkdn_student.yml', '--weights F': '--weights net_g_latest.pth',
-                'prepare KIND': 'prepare toy', 'HOST0': '127.0.0.1', '[NAME]': '[demo]'}
+                'prepare KIND': 'prepare toy', 'HOST0': '127.0.0.1', r'\[NAME\]': '[demo]'}
 
 SETUP = f"""
 basicsr prepare toy --dst datasets/toy_faces --num 24 --seed 0 --num-val 3 --scale 8
