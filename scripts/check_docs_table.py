@@ -19,7 +19,7 @@ TINY = ('train:total_iter=2 logger:save_checkpoint_freq=1 datasets:train:batch_s
         'datasets:train:num_worker_per_gpu=0')
 QUICKSTART = 'options/quickstart'
 PLACEHOLDERS = {'-opt FILE': f'-opt {QUICKSTART}/pkdn_student.yml', '--weights F': '--weights net_g_latest.pth',
-                'prepare KIND': 'prepare toy', 'HOST0': '127.0.0.1', r'\[NAME\]': '[demo]'}
+                'prepare KIND': 'prepare toy', 'HOST0': '127.0.0.1'}
 
 SETUP = f"""
 basicsr prepare toy --dst datasets/toy_faces --num 24 --seed 0 --num-val 3 --scale 8
@@ -78,6 +78,7 @@ RULES = [
     Rule(r'python scripts/kill_and_resume\.py.*', 'python scripts/kill_and_resume.py --help', 'minutes'),
     Rule(r'python scripts/upstream_patch\.py.*', 'python scripts/upstream_patch.py --help', 'downloads linters'),
     Rule(r'bash (scripts/\w+\.sh).*', r'bash -n \1', 'minutes to hours, and makes an environment'),
+    Rule(r"pip install 'pkdn_basicsr\[NAME\]'", 'pip install --help', 'a pattern'),
     Rule(r"pip install '?pkdn_basicsr\[(\w+)\]'?", "python -c \"from importlib.metadata import metadata; "
          "assert '\\1' in metadata('pkdn_basicsr').get_all('Provides-Extra')\"", 'changes the environment'),
     Rule(r'pip install (torch torchvision|setuptools wheel cython numpy)( && .*)?',
