@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Train PKDN and the networks it is compared with on the same faces with the same budget, and compare them.
-#   bash scripts/reproduce.sh                            on a GPU: options/reproduce.yml
+#   bash scripts/reproduce.sh                            on a GPU: scripts/reproduce/networks.yml
 #   bash scripts/reproduce.sh --small --jobs 2           on two CPU cores, narrow networks
 #   bash scripts/reproduce.sh --minutes 8                a slice; the same command goes on
 # Expects in datasets/, as links or folders: celebamask_hq_1000, celeba_hq_extra_1400, celeba_test_dic_1000 and

@@ -53,8 +53,8 @@ def _parse() -> argparse.Namespace:
                         'iterations of batch 8')
     parser.add_argument('--jobs', type=positive, default=1, help='trainings at a time (default: %(default)s)')
     parser.add_argument('--minutes', type=positive, help='stop after so long; the same command goes on')
-    parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these networks of options/reproduce.yml, '
-                        'compare nothing')
+    parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these networks of networks.yml and compare '
+                        'nothing')
     parser.add_argument('--detector', default='weights/yunet_n_640_640.onnx', metavar='ONNX', help='YuNet model, which '
                         'finds the faces of the other domain (default: %(default)s)')
     return parser.parse_args()

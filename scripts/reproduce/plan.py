@@ -1,4 +1,4 @@
-"""What is trained: the networks of `options/reproduce.yml`, and an option file for each run."""
+"""What is trained: the networks of `scripts/reproduce/networks.yml`, and an option file for each run."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import yaml
 
 from pkdn_basicsr.host.option_file import OptionFile
 
-PLAN = Path('options/reproduce.yml')
+PLAN = Path('scripts/reproduce/networks.yml')
 
 
 @dataclass(frozen=True)
