@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from comparison import compare
+from comparison import compare, compare_trials
 from faces import EXTRA, OFFICIALS, TEST, check_there, join_training_faces
-from plan import read_plan
+from plan import read_plan, read_trials, with_needed
 from training import Trainings
 
 from pkdn_basicsr.cli.arguments import positive
@@ -21,13 +21,17 @@ def main() -> int:
     args = _parse()
     check_there()
     _make_faces(args.detector)
-    runs = [run for run in read_plan(args.small) if args.only is None or run.network in args.only]
     folder = Path('results', 'reproduce_small' if args.small else 'reproduce')
-    if not Trainings(runs, folder, args.jobs).go_on(args.minutes and 60 * args.minutes):
+    trials = read_trials(args.small) if args.trials else {}
+    runs = [run for group in trials.values() for run in group] if args.trials else read_plan(args.small)
+    wished = [run for run in runs if args.only is None or run.network in args.only]
+    if not Trainings(with_needed(wished), folder, args.jobs).go_on(args.minutes and 60 * args.minutes):
         print('The time is over; the same command goes on.')
-        return 0
-    if args.only is None:
-        compare([run for run in runs if run.is_compared], folder, folder.name)
+    elif args.only is None:
+        if args.trials:
+            compare_trials(trials, folder)
+        else:
+            compare([run for run in runs if run.is_compared], folder)
     return 0
 
 
@@ -53,7 +57,9 @@ def _parse() -> argparse.Namespace:
                         'iterations of batch 8')
     parser.add_argument('--jobs', type=positive, default=1, help='trainings at a time (default: %(default)s)')
     parser.add_argument('--minutes', type=positive, help='stop after so long; the same command goes on')
-    parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these networks of networks.yml and compare '
+    parser.add_argument('--trials', action='store_true', help='the variants of trials.yml, compared on the validation '
+                        'faces alone')
+    parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these and what they need, and compare '
                         'nothing')
     parser.add_argument('--detector', default='weights/yunet_n_640_640.onnx', metavar='ONNX', help='YuNet model, which '
                         'finds the faces of the other domain (default: %(default)s)')

@@ -22,24 +22,33 @@ _METRICS = {f'{metric}_{protocol}': {'type': f'calculate_protocol_{metric}', 'pr
             for protocol in ('dic', 'sparnet', 'rgb') for metric in ('psnr', 'ssim')}
 
 
-def compare(runs: Sequence[Run], folder: Path, prefix: str) -> None:
-    """Write an option file of a comparison for each set, and run it; differences are to the first run.
+def compare(runs: Sequence[Run], folder: Path) -> None:
+    """Compare on every set of faces; differences are to the first run.
 
     Args:
         runs: What has been trained.
-        folder: Where their option files lie and the comparisons' go.
-        prefix: Of the names of the result folders.
+        folder: Where their option files lie and the comparisons' go; its name begins those of the result folders.
     """
-    for name, faces in SETS.items():
-        methods = {_name(run, name): {'opt': f'{folder}/options/{run.name}.yml', 'checkpoint': str(run.checkpoint)}
-                   for run in runs}
-        opt = _comparison(f'{prefix}_{name}', methods | {'bicubic': BICUBIC}, faces)
-        path = folder / f'compare_{name}.yml'
-        path.write_text(yaml.safe_dump(opt, sort_keys=False, width=120))
-        subprocess.run(['basicsr', 'compare', '-opt', path], check=True)
-    table = seed_table(runs, {name: Path('results', f'{prefix}_{name}') for name in SETS})
+    results = {faces: _compare(runs, faces, folder, f'{folder.name}_{faces}') for faces in SETS}
+    table = seed_table(runs, results)
     (folder / 'seeds.md').write_text(table)
     print(f'\nWhat teaching gains:\n\n{table}\nWritten to {folder.absolute()}: seeds.md')
+
+
+def compare_trials(trials: Mapping[str, Sequence[Run]], folder: Path) -> None:
+    """Compare each network of the plan with its trials, on the validation faces; see `compare`."""
+    for network, runs in trials.items():
+        _compare(runs, 'val', folder, f'{folder.name}_trials_of_{network.replace(" ", "_")}')
+
+
+def _compare(runs: Sequence[Run], faces: str, folder: Path, name: str) -> Path:
+    methods = {_name(run, faces): {'opt': f'{folder}/options/{run.name}.yml', 'checkpoint': str(run.checkpoint)}
+               for run in runs}
+    path = folder / f'compare_{name.removeprefix(f"{folder.name}_")}.yml'
+    opt = _comparison(name, methods | {'bicubic': BICUBIC}, SETS[faces])
+    path.write_text(yaml.safe_dump(opt, sort_keys=False, width=120))
+    subprocess.run(['basicsr', 'compare', '-opt', path], check=True)
+    return Path('results', name)
 
 
 def _name(run: Run, faces: str) -> str:

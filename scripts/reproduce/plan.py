@@ -1,7 +1,7 @@
-"""What is trained: the networks of `scripts/reproduce/networks.yml`, and an option file for each run."""
+"""What is trained: the networks of `networks.yml` and the trials of `trials.yml`, and an option file for each run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import yaml
 
 from pkdn_basicsr.host.option_file import OptionFile
 
-PLAN = Path('scripts/reproduce/networks.yml')
+_PLAN = Path('scripts/reproduce/networks.yml')
+_TRIALS = Path('scripts/reproduce/trials.yml')
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Run:
     seed: int
     name: str
     opt: dict
-    needs: str | None
+    needs: 'Run | None'
     is_compared: bool
 
     @property
@@ -46,13 +47,35 @@ class Run:
 
 def read_plan(small: bool) -> list[Run]:
     """Return the runs in their order: first the first seed of all networks, then the others."""
-    plan = OptionFile(str(PLAN)).opt
+    plan = OptionFile(str(_PLAN)).opt
+    return sorted(_runs(plan, plan['networks'], small), key=lambda run: run.seed)
+
+
+def read_trials(small: bool) -> dict[str, list[Run]]:
+    """Return what was tried: for each network of the plan that it is held against, that network's run and the trials.
+
+    A trial is that network (or another one, `of`) with changes of its own, which come after the plan's.
+    """
+    plan, groups = OptionFile(str(_PLAN)).opt, OptionFile(str(_TRIALS)).opt
+    networks = dict(plan['networks'])
+    for network, trials in groups.items():
+        networks |= {name: _trial(entry, networks[entry.get('of', network)]) for name, entry in trials.items()}
+    runs = {run.network: run for run in _runs(plan, networks, small) if run.seed == 0}
+    return {network: [runs[network], *(runs[name] for name in trials)] for network, trials in groups.items()}
+
+
+def _trial(entry: Mapping, network: Mapping) -> dict:
+    changed = {key: _merged(network.get(key, {}), entry.get(key, {}), adding=True) for key in ('change', 'small')}
+    return {**network, **entry, **changed, 'seeds': [0]}
+
+
+def _runs(plan: Mapping, networks: Mapping, small: bool) -> list[Run]:
     runs: dict[tuple[str, int], Run] = {}
-    for network, entry in plan['networks'].items():
+    for network, entry in networks.items():
         for seed in entry.get('seeds', [0]):
             needs = runs[entry['needs'], 0] if 'needs' in entry else None
             runs[network, seed] = _run(network, seed, plan, entry, needs, small)
-    return sorted(runs.values(), key=lambda run: run.seed)
+    return list(runs.values())
 
 
 def _run(network: str, seed: int, plan: Mapping, entry: Mapping, needs: Run | None, small: bool) -> Run:
@@ -66,7 +89,16 @@ def _run(network: str, seed: int, plan: Mapping, entry: Mapping, needs: Run | No
     opt = _merged(opt, {'name': name, 'manual_seed': seed})
     if needs:
         opt = _filled(opt, str(needs.checkpoint))
-    return Run(network, seed, name, opt, needs and needs.name, entry.get('compare', True))
+    return Run(network, seed, name, opt, needs, entry.get('compare', True))
+
+
+def with_needed(runs: Iterable[Run]) -> list[Run]:
+    """Return runs, each after what it needs, none twice."""
+    ordered: dict[str, Run] = {}
+    for run in runs:
+        for each in [*with_needed([run.needs] if run.needs else []), run]:
+            ordered.setdefault(each.name, each)
+    return list(ordered.values())
 
 
 def write_option_file(run: Run, folder: Path) -> Path:
@@ -78,14 +110,14 @@ def write_option_file(run: Run, folder: Path) -> Path:
     return path
 
 
-def _merged(opt: Mapping, change: Mapping) -> dict:
-    """Return options with changes; a file without a section (`val`) or without maps is left without."""
+def _merged(opt: Mapping, change: Mapping, adding: bool = False) -> dict:
+    """Return options with changes; a file without a section (`val`) or without maps is left so, but when `adding`."""
     merged = dict(opt)
     for key, value in change.items():
         if isinstance(value, Mapping):
-            if key in opt:
-                merged[key] = _merged(opt[key], value)
-        elif key != 'dataroot_parsing' or key in opt:
+            if key in opt or adding:
+                merged[key] = _merged(opt.get(key, {}), value, adding)
+        elif adding or key != 'dataroot_parsing' or key in opt:
             merged[key] = value
     return merged
 

@@ -47,16 +47,18 @@ class Trainings:
         with tqdm(total=total, unit='run', desc='training') as bar:
             try:
                 while (self.waiting or self.under_way) and time.monotonic() < end:
-                    self._start()
+                    if self._start():
+                        bar.set_postfix_str(', '.join(self.under_way))
                     time.sleep(1)
                     bar.update(self._collect())
-                    bar.set_postfix_str(', '.join(self.under_way))
             finally:
                 self._stop()
         return not self.waiting and bar.n == total
 
-    def _start(self) -> None:
-        for run in [run for run in self.waiting if not run.needs or run.needs in self.finished]:
+    def _start(self) -> bool:
+        """Start what there is room for; return whether anything was."""
+        before = len(self.under_way)
+        for run in [run for run in self.waiting if not run.needs or run.needs.name in self.finished]:
             if len(self.under_way) == self.jobs:
                 break
             self.waiting.remove(run)
@@ -64,6 +66,7 @@ class Trainings:
             with open(self.folder / f'{run.name}.log', 'ab') as log:
                 self.under_way[run.name] = subprocess.Popen(
                     ['basicsr', 'train', '-opt', options, '--auto_resume'], stdout=log, stderr=log)
+        return len(self.under_way) > before
 
     def _collect(self) -> int:
         ended = {name: process for name, process in self.under_way.items() if process.poll() is not None}

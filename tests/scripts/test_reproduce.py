@@ -29,7 +29,9 @@ def reproduce(monkeypatch):
 
 @pytest.mark.parametrize('small', [False, True])
 def test_every_run_of_the_plan_has_a_right_option_file(reproduce, tmp_path, small):
-    for run in reproduce['plan'].read_plan(small):
+    plan = reproduce['plan']
+    trials = [run for group in plan.read_trials(small).values() for run in group]
+    for run in plan.with_needed(plan.read_plan(small) + trials):
         path = reproduce['plan'].write_option_file(run, tmp_path)
         found = check_option_file(OptionFile(str(path)), is_train=True).error_lines()
         # faces and teachers are made on the way
@@ -53,9 +55,36 @@ def test_a_run_follows_what_it_needs(reproduce):
     needing = [run for run in runs if run.needs]
     assert needing
     for run in needing:
-        assert position[run.needs] < position[run.name]
-        assert f'experiments/{run.needs}/models/' in yaml.safe_dump(run.opt['path']) + str(run.opt['network_g'])
+        assert position[run.needs.name] < position[run.name]
+        assert f'experiments/{run.needs.name}/models/' in yaml.safe_dump(run.opt['path']) + str(run.opt['network_g'])
     assert [run.seed for run in runs] == sorted(run.seed for run in runs)
+
+
+@pytest.mark.parametrize('small', [False, True])
+def test_a_trial_differs_from_what_it_is_held_against_in_what_it_says_alone(reproduce, small):
+    trials = OptionFile(str(reproduce['plan']._TRIALS)).opt
+    for network, runs in reproduce['plan'].read_trials(small).items():
+        assert [run.network for run in runs] == [network, *trials[network]]
+        reference = dict(_flat(runs[0].opt))
+        for run in runs[1:]:
+            entry = trials[network][run.network]
+            said = {key for part in ('change', 'small') for key, _ in _flat(entry.get(part, {}))}
+            differ = {key for key, value in _flat(run.opt) if reference.get(key, 'absent') != value}
+            if not {'opt', 'of', 'needs'} & set(entry):
+                assert differ <= said | {('name',)}
+            assert run.opt['datasets']['val'] == runs[0].opt['datasets']['val']
+            assert run.seed == 0
+
+
+def _flat(opt, place=()):
+    for key, value in opt.items():
+        yield from _flat(value, (*place, key)) if isinstance(value, dict) else [((*place, key), value)]
+
+
+def test_what_a_run_needs_comes_with_it(reproduce):
+    runs = {run.network: run for run in reproduce['plan'].read_plan(True)}
+    taught = runs['student taught']
+    assert reproduce['plan'].with_needed([taught, runs['teacher'], taught]) == [runs['teacher'], taught]
 
 
 def test_training_faces_show_nobody_of_the_test(reproduce, tmp_path, shared_data, monkeypatch):
@@ -97,7 +126,7 @@ def tiny_runs(reproduce, tmp_path, tiny_faces, monkeypatch):
         opt['val']['save_best'] = 'psnr'
         if needs:
             opt['path']['pretrain_network_g'] = str(needs.checkpoint)
-        return reproduce['plan'].Run(name, 0, name, opt, needs and needs.name, True)
+        return reproduce['plan'].Run(name, 0, name, opt, needs, True)
 
     first = make('first')
     return [first, make('second', first)]
