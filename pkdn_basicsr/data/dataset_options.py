@@ -11,7 +11,7 @@ ROOTS = ('dataroot_gt', 'dataroot_lq', 'dataroot_parsing')
 """Options that name where pictures lie."""
 
 _OWN = (*ROOTS, 'parsing_scheme', 'convert_parsing_to', 'meta_info_file', 'split_file', 'exclude_file', 'gt_size',
-        'crop_range', 'val_crop', 'use_hflip')
+        'crop_range', 'val_crop', 'use_hflip', 'map_dropout')
 # what BasicSR's pipelines and loaders read from, or write into, the same part of an option file
 _HOST = ('name', 'type', 'phase', 'scale', 'manual_seed', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
          'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
@@ -30,6 +30,7 @@ def check_options(opt: dict) -> None:
     if opt.get('meta_info_file') and opt.get('split_file'):
         raise UsageError(f'{where}: give meta_info_file or split_file, not both')
     _check_storage(opt, where)
+    _check_map_dropout(opt, where)
 
 
 def storage_backend(opt: dict) -> str:
@@ -77,6 +78,16 @@ def _check_storage(opt: dict, where: str) -> None:
             raise UsageError(f'{where}: with io_backend.type lmdb {option} must end in {SUFFIX}, found {root}; name an '
                              'LMDB, or set io_backend.type: disk to read folders')
         raise UsageError(f'{where}: {option} {root} is an LMDB; set io_backend.type: lmdb')
+
+
+def _check_map_dropout(opt: dict, where: str) -> None:
+    share = opt.get('map_dropout')
+    if share is None:
+        return
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise UsageError(f'{where}: map_dropout must be a share from 0 to 1 of the training samples, found {share!r}')
+    if share and not opt.get('dataroot_parsing'):
+        raise UsageError(f'{where}: map_dropout needs the maps: give dataroot_parsing')
 
 
 def _check_sizes(opt: dict, where: str) -> None:

@@ -15,7 +15,7 @@ from pkdn_basicsr.data.crop import Box, centre_square, random_square
 from pkdn_basicsr.data.dataset_options import ROOTS, check_options, sample_scheme, storage_backend, stored_scheme
 from pkdn_basicsr.data.degradation import downsample
 from pkdn_basicsr.data.pairing import exclude, match, read_name_list, select
-from pkdn_basicsr.data.parsing_labels import convert_parsing, swap_left_right
+from pkdn_basicsr.data.parsing_labels import IGNORE, convert_parsing, swap_left_right
 from pkdn_basicsr.data.picture import picture_to_tensor, read_parsing, read_picture
 from pkdn_basicsr.data.storage import open_store
 from pkdn_basicsr.errors import UsageError
@@ -46,6 +46,8 @@ class ParsingMapDataset(Dataset):
             crop_range: [smallest, largest] side, in pixels of the original, of a random square crop (training).
             val_crop: Side, in pixels of the original, of the centred crop (validation). Default: the largest square.
             use_hflip: Flip half of the training samples, swapping left and right classes.
+            map_dropout: Share of the training samples, from 0 to 1, whose map is unknown as a whole: 255 everywhere.
+                What a teacher learns without its prior a student can take over (our choice).
             on_bad_file: `stop`, the default, or `skip` (training); any data set has it: `host/failure/bad_files.py`.
             phase, scale, manual_seed: Set by the host and by `host/options.py`.
 
@@ -117,6 +119,8 @@ class ParsingMapDataset(Dataset):
             classes = np.array(self._cut(parsing, box, flip, Image.Resampling.NEAREST))
             if flip:
                 classes = swap_left_right(classes, self.stored_scheme)
+            if self.is_train and rng.random() < (self.opt.get('map_dropout') or 0):
+                classes = np.full_like(classes, IGNORE)
             sample['parsing'] = torch.from_numpy(convert_parsing(classes, self.stored_scheme, self.sample_scheme))
         return sample
 

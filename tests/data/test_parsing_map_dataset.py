@@ -247,6 +247,31 @@ def test_training_without_crop_range_takes_the_centred_square(tmp_path):
     assert equal(dataset_of(tmp_path)[0], dataset_of(tmp_path, 'val', gt_size=32)[0])
 
 
+# unknown maps
+
+def test_maps_are_dropped_as_a_whole_at_the_given_share_and_nothing_else_changes(tmp_path):
+    write_faces(tmp_path, count=1, width=64, height=64)
+    more = {'crop_range': [24, 60], 'use_hflip': True}
+    whole, dropped = dataset_of(tmp_path, **more), dataset_of(tmp_path, map_dropout=0.3, **more)
+    unknown = 0
+    for draw in range(300):
+        sample, expected = (dataset[SampleIndex(0, 2, draw)] for dataset in (dropped, whole))
+        if (sample['parsing'] == 255).all():
+            unknown += 1
+            expected['parsing'] = torch.full((32, 32), 255, dtype=torch.uint8)
+        assert equal(sample, expected)
+    assert 60 < unknown < 120  # 90 +- 8
+    assert equal(dropped[SampleIndex(0, 2, 7)], dropped[SampleIndex(0, 2, 7)])
+
+
+@pytest.mark.parametrize(('phase', 'share', 'unknown'), [('val', 1, False), ('train', 0, False), ('train', None, False),
+                                                         ('train', 1, True)])
+def test_maps_are_dropped_in_training_alone(tmp_path, phase, share, unknown):
+    write_faces(tmp_path)
+    dataset = dataset_of(tmp_path, phase, map_dropout=share)
+    assert all(bool((dataset[index]['parsing'] == 255).all()) == unknown for index in range(4))
+
+
 # flips
 
 def write_two_eyes(root):
@@ -620,6 +645,10 @@ def test_a_crop_larger_than_the_image_is_named(tmp_path, phase, crop, usage_erro
     ({'io_backend': {'type': 'lmdb'}}, ['io_backend', 'lmdb', 'disk']),
     ({'dataroot_gt': None}, ['dataroot_gt', 'missing']),
     ({'use_hfilp': True}, ['use_hfilp', "did you mean 'use_hflip'"]),
+    ({'map_dropout': 1.5}, ['map_dropout', 'from 0 to 1', '1.5']),
+    ({'map_dropout': 'half'}, ['map_dropout', "'half'"]),
+    ({'map_dropout': True}, ['map_dropout', 'True']),
+    ({'map_dropout': 0.5, 'dataroot_parsing': None}, ['map_dropout', 'dataroot_parsing']),
     ({'zzz': True}, ['zzz', 'use_hflip', 'crop_range']),
     ({'batch_size_per_gpu': 5}, ['4 images', 'batch_size_per_gpu 5', 'dataset_enlarge_ratio']),
 ], ids=str)

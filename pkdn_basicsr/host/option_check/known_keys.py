@@ -112,7 +112,8 @@ MODELS = {
     'PKDNTeacherModel': _FACE,
     'FaceParserModel': _FACE,
     'MultiOutputModel': _FACE.plus(trained=('train.output_losses',)),
-    'DistillationModel': _FACE.plus('train.feature_opt', 'train.soft_opt', trained=('network_t',)),
+    'DistillationModel': _FACE.plus('train.feature_opt', 'train.soft_opt', 'train.begin_as_teacher',
+                                    trained=('network_t',)),
 }
 """What a model reads beyond `FILE`."""
 
@@ -142,7 +143,7 @@ _BLUR = tuple(f'{key}{order}' for order in ('', '2') for key in (
     'blur_kernel_size', 'kernel_list', 'kernel_prob', 'blur_sigma', 'betag_range', 'betap_range', 'sinc_prob'))
 _FACES = Keys(('dataroot_gt',), (
     'dataroot_lq', 'dataroot_parsing', 'parsing_scheme', 'convert_parsing_to', 'meta_info_file', 'split_file',
-    'exclude_file', 'io_backend', 'crop_range', 'val_crop', 'use_hflip'), ('gt_size',))
+    'exclude_file', 'io_backend', 'crop_range', 'val_crop', 'use_hflip', 'map_dropout'), ('gt_size',))
 
 DATASETS = {
     'PairedImageDataset': _PAIRED.plus('meta_info_file', 'color'),
