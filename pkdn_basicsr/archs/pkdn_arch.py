@@ -130,6 +130,27 @@ class PKDNStudent(PKDN):
                  feature_fusion: bool = True) -> None:
         super().__init__(scale, num_feat, num_enc_blocks, num_neck_blocks, num_dec_blocks, fusion, feature_fusion)
 
+    def begin_as(self, teacher: 'PKDNTeacher') -> None:
+        """Take over a teacher's weights: the result is what the teacher makes without a map (our choice).
+
+        What the prior branches add for an unknown map is the same everywhere but at the border, where the two
+        networks differ a little; it goes into the weights of the fusion blocks. Train the teacher with `map_dropout`,
+        lest it has never seen an unknown map.
+
+        Raises:
+            ValueError: The teacher is not built as the student is.
+        """
+        if not isinstance(teacher, PKDNTeacher):
+            raise ValueError(f'the student can begin as a PKDNTeacher alone, found {type(teacher).__name__}')
+        weights = {name: value for name, value in teacher.state_dict().items() if not name.startswith('enc_fusions.')}
+        for level, block in enumerate(teacher.enc_fusions):
+            weights |= {f'enc_fusions.{level}.{name}': value for name, value in block.without_prior().items()}
+        try:
+            self.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError('the student can begin as a teacher that is built alike alone, with the same scale, '
+                             f'num_feat, blocks and fusion ({" ".join(str(error).split())[:200]})') from None
+
     def forward(self, lq: Tensor) -> Tensor:
         """Super-resolve `lq`.
 

@@ -77,6 +77,22 @@ class ParsingMapFusionBlock(FusionBlock):
         mixed = self.mix(torch.cat([x, self.embed(prior)], 1))
         return x + self.attention(self.refine(mixed))
 
+    @torch.no_grad()
+    def without_prior(self) -> dict[str, Tensor]:
+        """Return the weights of the `FusionBlock` that does what this one does where the prior is zero.
+
+        `mix` is linear: its part for x goes into the first convolution of `refine`, what it makes of an embedding of
+        nothing into that convolution's bias. Convolutions pad with zeros, so the two are unequal at the border.
+        """
+        weights = {name: value for name, value in self.state_dict().items() if not name.startswith(('embed.', 'mix.'))}
+        refine, num_feat = self.refine[0], self.refine[0].in_channels
+        nothing = torch.zeros(1, self.embed[0].in_channels, 5, 5).to(refine.weight)
+        embedded = self.embed(nothing)[0, :, 2, 2]  # the middle, which sees no border
+        of_x, of_prior = self.mix.weight[:, :, 0, 0].split(num_feat, 1)
+        weights['refine.0.weight'] = torch.einsum('omhw,mi->oihw', refine.weight, of_x)
+        weights['refine.0.bias'] = refine.bias + refine.weight.sum((2, 3)) @ (of_prior @ embedded + self.mix.bias)
+        return weights
+
 
 class ConcatFusionBlock(nn.Module):
     """Feature and prior concatenated, then a convolution: the plain cascading that the paper criticises, for ablation.
@@ -91,6 +107,11 @@ class ConcatFusionBlock(nn.Module):
     def forward(self, x: Tensor, *prior: Tensor) -> Tensor:
         """Return the convolution of all that is given."""
         return self.conv(torch.cat([x, *prior], 1))
+
+    def without_prior(self) -> dict[str, Tensor]:
+        """Return the weights of the block that does what this one does where the prior is zero."""
+        num_feat = self.conv.out_channels
+        return {'conv.weight': self.conv.weight.detach()[:, :num_feat], 'conv.bias': self.conv.bias.detach()}
 
 
 def make_fusion_block(fusion: Fusion, num_feat: int, num_classes: int = 0) -> nn.Module:

@@ -28,8 +28,9 @@ class DistillationModel(FaceSRModel):
         l_soft = soft_opt(sr, sr of the teacher)
 
     Options beyond `FaceSRModel`'s: `network_t`, `path.pretrain_network_t` (with `param_key_t`, `strict_load_t`),
-    `train.feature_opt` (a distillation loss, `levels`, `schedule`), `train.soft_opt` (a loss, `schedule`). A loss that
-    is left out, or whose schedule has ended, costs nothing: the teacher then does not run.
+    `train.feature_opt` (a distillation loss, `levels`, `schedule`), `train.soft_opt` (a loss, `schedule`),
+    `train.begin_as_teacher` (the student begins as what the teacher is without a map). A loss that is left out, or
+    whose schedule has ended, costs nothing: the teacher then does not run.
     """
 
     @staticmethod
@@ -67,6 +68,8 @@ class DistillationModel(FaceSRModel):
             if not hasattr(net, 'forward_features'):
                 raise UsageError(f'{key}: {type(net).__name__} cannot take part in distillation: it has no '
                                  'forward_features')
+        if train_opt.get('begin_as_teacher') and not self.opt['path'].get('resume_state'):
+            self._begin_as_teacher()
         self.levels, adapters = self._match_features() if self.feature_loss else ({}, {})
         # this module, not net_g, is what DDP wraps: calling around the wrapper would skip gradient reduction
         self.trained = super().model_to_device(StudentWithAdapters(self.net_g, adapters))
@@ -134,6 +137,18 @@ class DistillationModel(FaceSRModel):
         if takes_parsing(teacher):
             check_maps(teacher, {'train': self.opt['datasets']['train']})
         return teacher.eval().requires_grad_(False)
+
+    def _begin_as_teacher(self) -> None:
+        if not hasattr(self.net_g, 'begin_as'):
+            raise UsageError(f'train.begin_as_teacher: {type(self.net_g).__name__} has no begin_as(teacher), as '
+                             'PKDNStudent has; begin with path.pretrain_network_g')
+        if self.opt['path'].get('pretrain_network_g'):
+            raise UsageError('train.begin_as_teacher and path.pretrain_network_g: the student can begin with one of '
+                             'them; leave out the other')
+        try:
+            self.net_g.begin_as(self.net_t)
+        except ValueError as error:
+            raise UsageError(f'train.begin_as_teacher: {error}') from None
 
     @torch.no_grad()
     def _ask_teacher(self, lq: Tensor, data: dict) -> tuple[Tensor, dict[str, Tensor]]:

@@ -314,3 +314,51 @@ def test_decoder_fusions_see_the_head_and_every_encoder_feature():
     for sources in seen:
         assert sources[0].shape == (2, 4, 32, 32)
         assert all(source is features[name] for source, name in zip(sources[1:], LEVELS[:3], strict=True))
+
+
+# the student begins as the teacher without a map
+
+@pytest.mark.parametrize('change', [{}, {'fusion': 'no_attention'}, {'fusion': 'concat'}, {'feature_fusion': False}],
+                         ids=str)
+def test_a_student_that_begins_as_the_teacher_makes_what_the_teacher_makes_without_a_map(change):
+    # convolutions alone: attention looks at the whole picture, and with it at the border, where the two differ
+    teacher, student = (_without_gates(make(num_enc_blocks=(1,), num_dec_blocks=(1,), **change))
+                        for make in (_teacher, _student))
+    student.begin_as(teacher)
+    lq = _faces(8, 8)
+    expected, found = teacher(lq, torch.zeros(2, NUM_CLASSES, 64, 64)), student(lq)
+    assert (found - BicubicUpsample(8)(lq)).abs().max() > .01
+    inner = slice(24, 40)
+    torch.testing.assert_close(found[..., inner, inner], expected[..., inner, inner])
+    if change == {'fusion': 'concat'}:  # nothing is added to a bias
+        torch.testing.assert_close(found, expected)
+
+
+def _without_gates(net):
+    for name, module in list(net.named_modules()):
+        if name.endswith('attention'):
+            with torch.no_grad():
+                for conv in (part for part in module.modules() if isinstance(part, torch.nn.Conv2d)):
+                    conv.weight.zero_()
+    return net
+
+
+def test_a_student_that_begins_as_the_teacher_is_close_to_it_with_attention_too():
+    teacher, student = _teacher(), _student()
+    lq, nothing = _faces(8), torch.zeros(2, NUM_CLASSES, 64, 64)
+    before = (student(lq) - teacher(lq, nothing)).abs().mean()
+    student.begin_as(teacher)
+    assert (student(lq) - teacher(lq, nothing)).abs().mean() < .1 * before
+    before = [value.clone() for value in teacher.state_dict().values()]
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.zero_()
+    assert all(map(torch.equal, before, teacher.state_dict().values()))  # the weights are its own
+
+
+@pytest.mark.parametrize(('teacher', 'word'), [
+    (_teacher(num_feat=8), 'num_feat'), (_teacher(num_neck_blocks=2), 'blocks'), (_teacher(scale=4), 'scale'),
+    (_teacher(fusion='concat'), 'fusion'), (_student(), 'PKDNTeacher alone, found PKDNStudent')])
+def test_a_student_does_not_begin_as_a_teacher_that_is_built_otherwise(teacher, word):
+    with pytest.raises(ValueError, match=word):
+        _student().begin_as(teacher)

@@ -300,6 +300,49 @@ def test_resuming_without_the_adapters_is_refused(distillation_options, wide_tea
         _resume_from(distillation_options, 3)
 
 
+# the student begins as the teacher
+
+@pytest.mark.parametrize('ema_decay', [0, 0.9])
+def test_the_student_and_its_average_begin_as_the_teacher(distillation_options, ema_decay):
+    distillation_options['train'].update(begin_as_teacher=True, ema_decay=ema_decay)
+    model = build_model(distillation_options)
+    expected = build_network(distillation_options['network_g'])
+    expected.begin_as(model.net_t)
+    for net in [model.net_g] + ([model.net_g_ema] if ema_decay else []):
+        assert all(torch.equal(value, net.state_dict()[name]) for name, value in expected.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.net_g.parameters())
+
+
+def test_a_resumed_run_does_not_begin_again(distillation_options, batch, train):
+    distillation_options['train']['begin_as_teacher'] = True
+    through = build_model(distillation_options)
+    train(through, batch, [1, 2, 3])
+    through.save(0, 3)
+    distillation_options['path']['resume_state'] = f"{distillation_options['path']['training_states']}/3.state"
+    resumed = _resume_from(distillation_options, 3)
+    assert train(through, batch, [4, 5]) == train(resumed, batch, [4, 5])
+
+
+@pytest.mark.parametrize(('change', 'words'), [
+    ({'network_g': {'type': 'KDFSRNetStudent', **KDFSRNET}}, ['begin_as_teacher', 'KDFSRNetStudent', 'begin_as']),
+    ({'network_g': {'num_feat': 8}}, ['begin_as_teacher', 'num_feat']),
+    ({'path': {'pretrain_network_g': 'student.pth'}}, ['begin_as_teacher', 'pretrain_network_g', 'one of them']),
+], ids=str)
+def test_a_student_that_cannot_begin_as_the_teacher_is_refused(distillation_options, tmp_path, change, words,
+                                                               usage_error):
+    student = build_network(distillation_options['network_g'])
+    torch.save({'params': student.state_dict()}, tmp_path / 'student.pth')
+    distillation_options['train']['begin_as_teacher'] = True
+    for key, more in change.items():
+        if 'type' in more:
+            distillation_options[key] = {}
+        distillation_options[key].update(more)
+    if 'path' in change:
+        distillation_options['path']['pretrain_network_g'] = str(tmp_path / 'student.pth')
+    with usage_error(*words):
+        build_model(distillation_options)
+
+
 # options that do not fit
 
 @pytest.mark.parametrize('path', [None, 'missing/net_g_latest.pth'])
