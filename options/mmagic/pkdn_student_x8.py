@@ -3,8 +3,16 @@
 
     python tools/train.py options/mmagic/pkdn_student_x8.py         (in MMagic, with pkdn_basicsr installed)
 
-MMEngine finds `pkdn_basicsr.PKDNStudent` by itself; every other network of the package goes by its name as well. Data,
-batch, iterations and learning rate are those of options/pkdn_student.yml; the distillation itself needs that file.
+MMEngine finds `pkdn_basicsr.PKDNStudent` by itself; every other network of the package goes by its name as well. Faces,
+batch, iterations and learning rate are those of options/pkdn_student.yml, without its random crop; the distillation
+itself needs that file.
+
+MMagic 1.2.0 wants mmcv below 2.2 and diffusers below 0.29; beside NumPy 2 delete the line `np.bool8: ...` of its
+utils/trans_utils.py. Beside torch 2.6 or newer set TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for its tools/test.py and for
+`--resume`. Its checkpoints become weights for `basicsr infer` by
+
+    saved = torch.load('iter_100000.pth', map_location='cpu', weights_only=False)['state_dict']
+    torch.save({'params': {name.removeprefix('generator.'): value for name, value in saved.items()}}, 'student.pth')
 """
 
 default_scope = 'mmagic'
