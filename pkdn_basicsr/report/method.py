@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pkdn_basicsr.archs.layers import BicubicUpsample
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.checkpoint.weights_file import read_plain
 from pkdn_basicsr.host.option_check.components import check_components
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import one_hot_prior, takes_parsing
@@ -18,6 +19,7 @@ from pkdn_basicsr.report.maps import Batch, MapSource, map_source
 from pkdn_basicsr.report.network import build_untrained
 from pkdn_basicsr.report.provenance import FileRecord, record_file, record_files_in
 from pkdn_basicsr.weights.face_parser import SHIPPED_FACE_PARSER
+from pkdn_basicsr.weights.shipped import shipped_or_path
 
 _ENTRY_KEYS = {'opt', 'checkpoint', 'maps'}
 
@@ -115,7 +117,7 @@ def load_method(name: str, entry: str | dict, device: torch.device, earlier: Map
     net = build_untrained(opt['network_g'])
     checkpoint = None
     if any(True for _ in net.parameters()):
-        path = os.path.expanduser(entry.get('checkpoint') or _checkpoint_path(opt))
+        path = os.path.expanduser(shipped_or_path(entry.get('checkpoint') or _checkpoint_path(opt)))
         checkpoint = _load_weights(name, net, path, opt)
         recipe['checkpoint'] = checkpoint.sha256
     net = net.to(device).eval()
@@ -169,9 +171,9 @@ def _checkpoint_path(opt: dict) -> str:
     """Return what the option file starts from, or else what training with it ends with."""
     path_opt = opt.get('path') or {}
     if path_opt.get('pretrain_network_g'):
-        return os.path.expanduser(path_opt['pretrain_network_g'])
+        return path_opt['pretrain_network_g']
     root = path_opt.get('experiments_root') or 'experiments'
-    return os.path.join(os.path.expanduser(root), opt['name'], 'models', 'net_g_latest.pth')
+    return os.path.join(root, opt['name'], 'models', 'net_g_latest.pth')
 
 
 def _load_weights(name: str, net: nn.Module, path: str, opt: dict) -> FileRecord:
@@ -179,7 +181,7 @@ def _load_weights(name: str, net: nn.Module, path: str, opt: dict) -> FileRecord
         raise MissingCheckpointError(f"method '{name}': no such checkpoint: {os.path.abspath(path)}; train it first, "
                                      'or go on without it by --allow-missing')
     try:
-        saved = torch.load(path, map_location='cpu', weights_only=True)
+        saved = read_plain(path)
         wished = (opt.get('path') or {}).get('param_key_g')
         keys = [key for key in (wished, 'params_ema', 'params') if key in saved]
         net.load_state_dict(saved[keys[0]] if keys else saved)

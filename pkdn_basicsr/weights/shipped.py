@@ -1,4 +1,4 @@
-"""The trained students in this folder, by name."""
+"""The trained students and teachers in this folder, by name."""
 
 from pathlib import Path
 
@@ -8,6 +8,15 @@ SHIPPED: dict[str, str] = {
     'pkdn_student_small_x8': 'pkdn_student_small_x8-1c61b794.safetensors',
 }
 """Name -> file of this folder. A name ends with the scale: `pkdn_student_x8`."""
+
+TEACHERS: dict[str, str] = {}
+"""The same of teachers, which need the true map: for `path.pretrain_network_*` and `compare` only."""
+
+
+def shipped_or_path(weights: str) -> str:
+    """Return the file of shipped weights, student or teacher, where it is their name, and else what was given."""
+    file = {**SHIPPED, **TEACHERS}.get(weights)
+    return weights if file is None else str(Path(__file__).parent / file)
 
 
 def shipped_weights(name: str | None = None, scale: int = 8) -> Path:

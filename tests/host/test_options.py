@@ -8,6 +8,7 @@ import tiny
 import torch
 
 from pkdn_basicsr.host.options import read_option_file
+from pkdn_basicsr.weights.shipped import shipped_weights
 
 
 @pytest.fixture
@@ -32,6 +33,17 @@ def test_without_wishes_everything_is_under_the_root_of_the_pipeline(parse, tmp_
     root = tmp_path / 'cwd' / 'results' / 'tiny'
     assert parse(is_train=False)['path'] == {'results_root': str(root), 'log': str(root),
                                              'visualization': str(root / 'visualization')}
+
+
+@pytest.mark.parametrize('is_train', [True, False])
+def test_weights_may_be_shipped_ones_by_their_name(parse, is_train):
+    path = parse(path={'pretrain_network_g': 'pkdn_student_small_x8'}, is_train=is_train)['path']['pretrain_network_g']
+    assert path == str(shipped_weights('pkdn_student_small_x8'))
+
+
+def test_weights_of_no_such_name_are_refused(parse, usage_error):
+    with usage_error('path.pretrain_network_g', 'pkdn_studnet_small_x8'):
+        parse(path={'pretrain_network_g': 'pkdn_studnet_small_x8'})
 
 
 @pytest.mark.parametrize(('is_train', 'key'), [(True, 'experiments_root'), (False, 'results_root')])

@@ -1,10 +1,12 @@
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from pkdn_basicsr.archs import PKDNStudent, PKDNTeacher
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.report.method import MissingCheckpointError, load_method
+from pkdn_basicsr.weights import shipped
 
 TINY = {'scale': 8, 'num_feat': 4, 'num_enc_blocks': [1], 'num_neck_blocks': 1, 'num_dec_blocks': [1]}
 CPU = torch.device('cpu')
@@ -51,6 +53,18 @@ def test_an_entry_may_name_another_checkpoint(tmp_path, option_file):
     torch.save(other.state_dict(), tmp_path / 'bare.pth')  # without BasicSR's 'params'
     method = load_method('m', {'opt': option_file(), 'checkpoint': 'bare.pth'}, CPU, {})
     assert torch.equal(method.net.head.weight, other.head.weight)
+
+
+def test_an_entry_may_name_shipped_weights_and_they_may_be_safetensors(option_file, monkeypatch, tmp_path):
+    (tmp_path / 'weights').mkdir()
+    weights = PKDNStudent(**TINY).half().state_dict()
+    save_file(weights, tmp_path / 'weights' / 'tiny.safetensors')
+    monkeypatch.setattr(shipped, '__file__', str(tmp_path / 'weights' / 'shipped.py'))
+    monkeypatch.setattr(shipped, 'TEACHERS', {'pkdn_tiny_x8': 'tiny.safetensors'})
+    for entry in ({'opt': option_file(), 'checkpoint': 'pkdn_tiny_x8'},
+                  option_file(path={'pretrain_network_g': 'pkdn_tiny_x8'})):
+        net = load_method('student', entry, CPU, {}).net
+        assert all(torch.equal(value, weights[name].to(value.dtype)) for name, value in net.state_dict().items())
 
 
 def test_a_teacher_uses_the_prior(tmp_path, option_file):
