@@ -115,8 +115,8 @@ def _merged(opt: Mapping, change: Mapping, adding: bool = False) -> dict:
     merged = dict(opt)
     for key, value in change.items():
         if isinstance(value, Mapping):
-            if key in opt or adding:
-                merged[key] = _merged(opt.get(key, {}), value, adding)
+            if adding or opt.get(key) is not None:
+                merged[key] = _merged(opt.get(key) or {}, value, adding)
         elif adding or key != 'dataroot_parsing' or key in opt:
             merged[key] = value
     return merged

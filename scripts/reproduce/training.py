@@ -32,6 +32,7 @@ class Trainings:
         self.under_way: dict[str, subprocess.Popen] = {}
         for run in runs:
             self._check_options(run)
+            write_option_file(run, folder / 'options')
 
     def go_on(self, seconds: float | None = None) -> bool:
         """Train until all are finished or the time is over, when those under way save and end.
@@ -62,7 +63,7 @@ class Trainings:
             if len(self.under_way) == self.jobs:
                 break
             self.waiting.remove(run)
-            options = write_option_file(run, self.folder / 'options')
+            options = self.folder / 'options' / f'{run.name}.yml'
             with open(self.folder / f'{run.name}.log', 'ab') as log:
                 self.under_way[run.name] = subprocess.Popen(
                     ['basicsr', 'train', '-opt', options, '--auto_resume'], stdout=log, stderr=log)
