@@ -44,8 +44,8 @@ def difference(parent, opt):
 
 
 def without(*sections):
-    """The leaves of some sections of the student's file, all absent."""
-    return {key: ABSENT for key in leaves(PARENTS['student']) if key.startswith(sections)}
+    """The leaves of some sections of the parents' files, all absent."""
+    return {key: ABSENT for parent in PARENTS.values() for key in leaves(parent) if key.startswith(sections)}
 
 
 TEACHER_DESIGNS = {
@@ -58,6 +58,7 @@ TEACHER_DESIGNS = {
 HELEN = {'datasets.train.convert_parsing_to': 'helen'}
 MAPS = 'datasets.train.dataroot_parsing', 'datasets.train.parsing_scheme'
 TEACHER = 'network_t', 'path.pretrain_network_t', 'path.param_key_t'
+TEACHING = 'train.begin_as_teacher', 'train.feature_opt', 'train.soft_opt'
 EXPECTED = {
     **{f'pkdn_teacher_{label}': {f'network_g.{key}': value} for label, (key, value) in TEACHER_DESIGNS.items()},
     **{f'pkdn_student_{label}': {f'network_g.{key}': value, f'network_t.{key}': value,
@@ -67,7 +68,10 @@ EXPECTED = {
     'pkdn_student_11_classes': {**HELEN, 'network_t.num_classes': 11,
                                 'path.pretrain_network_t': WEIGHTS.format('PKDN_Teacher_11_classes')},
     'pkdn_student_alone': {'model_type': 'FaceSRModel',
-                           **without(*MAPS, *TEACHER, 'train.feature_opt', 'train.soft_opt')},
+                           **without(*MAPS, *TEACHER, *TEACHING)},
+    'pkdn_teacher_all_maps': without('datasets.train.map_dropout'),
+    'pkdn_student_all_maps': {'path.pretrain_network_t': WEIGHTS.format('PKDN_Teacher_all_maps')},
+    'pkdn_student_from_scratch': without('train.begin_as_teacher'),
     'pkdn_student_soft_only': without('train.feature_opt'),
     'pkdn_student_features_only': without('train.soft_opt'),
     'pkdn_student_feature_l2': {'train.feature_opt.type': 'FeatureL2Loss'},
@@ -76,7 +80,7 @@ EXPECTED = {
     'pkdn_student_no_schedule': without('train.feature_opt.schedule', 'train.soft_opt.schedule'),
     'pkdn_student_gan': {
         'model_type': 'SRGANModel',
-        **without(*MAPS, *TEACHER, 'train.feature_opt', 'train.soft_opt', 'val.save_best', 'val.panels'),
+        **without(*MAPS, *TEACHER, *TEACHING, 'val.save_best', 'val.panels'),
         'path.pretrain_network_g': WEIGHTS.format('PKDN_Student'), 'path.param_key_g': 'params_ema',
         **leaves({'type': 'VGGStyleDiscriminator', 'num_in_ch': 3, 'num_feat': 64, 'input_size': 128}, ('network_d',)),
         **leaves(PARENTS['student']['train']['optim_g'], ('train', 'optim_d')),
@@ -86,7 +90,8 @@ EXPECTED = {
     },
     'kdfsrnet_student_of_pkdn': {
         'network_g.type': 'KDFSRNetStudent', 'network_g.num_blocks': 6,
-        **without('network_g.num_enc_blocks', 'network_g.num_neck_blocks', 'network_g.num_dec_blocks'),
+        **without('network_g.num_enc_blocks', 'network_g.num_neck_blocks', 'network_g.num_dec_blocks',
+                  'train.begin_as_teacher'),
         'train.feature_opt.levels': {'enc1': 'enc1', 'enc2': 'enc2', 'enc3': 'enc3', 'dec4': 'neck', 'dec3': 'dec3',
                                      'dec2': 'dec2', 'dec1': 'dec1'},
     },

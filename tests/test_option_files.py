@@ -137,6 +137,7 @@ def test_students_differ_in_the_teaching_only(folder):
     taught = read_option_file(str(ROOT / f'options/{folder}/pkdn_student.yml'))
     alone = read_option_file(str(ROOT / f'options/{folder}/pkdn_student_alone.yml'))
     del taught['network_t'], taught['train']['feature_opt'], taught['train']['soft_opt']
+    taught['train'].pop('begin_as_teacher', None)
     for key in ('dataroot_parsing', 'parsing_scheme'):
         del taught['datasets']['train'][key]
     for key in ('pretrain_network_t', 'param_key_t'):

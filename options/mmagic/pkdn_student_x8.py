@@ -28,9 +28,9 @@ model = dict(
         type='pkdn_basicsr.PKDNStudent',
         scale=scale,
         num_feat=64,
-        num_enc_blocks=[2, 3, 3],
-        num_neck_blocks=4,
-        num_dec_blocks=[3, 3, 1],
+        num_enc_blocks=[2, 6, 10],
+        num_neck_blocks=12,
+        num_dec_blocks=[10, 5, 0],
     ),
     pixel_loss=dict(type='L1Loss', loss_weight=1.0, reduction='mean'),
     # the network takes RGB in [0, 1] without a mean; DIC's precedent subtracts one

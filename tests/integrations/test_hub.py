@@ -39,8 +39,8 @@ def test_round_trip(student, tmp_path):
 def test_defaults_are_written_too(tmp_path):
     PKDNStudentHub(num_feat=4).save_pretrained(tmp_path)
     written = json.loads((tmp_path / 'config.json').read_text())
-    assert written == {**ARGUMENTS, 'scale': 8, 'num_enc_blocks': [2, 3, 3], 'num_neck_blocks': 4,
-                       'num_dec_blocks': [3, 3, 1], 'fusion': 'attention', 'feature_fusion': True}
+    assert written == {**ARGUMENTS, 'scale': 8, 'num_enc_blocks': [2, 6, 10], 'num_neck_blocks': 12,
+                       'num_dec_blocks': [10, 5, 0], 'fusion': 'attention', 'feature_fusion': True}
 
 
 def test_the_weights_are_those_of_a_plain_student(student, tmp_path):

@@ -19,7 +19,7 @@ def test_pkdnstudent():
     assert features['dec1'].shape == (2, 8, 32, 16)
 
     # ----------------- parameters of the default ---------------------- #
-    assert sum(param.numel() for param in PKDNStudent().parameters()) == 2590480
+    assert sum(param.numel() for param in PKDNStudent().parameters()) == 4525816
 
     # ----------------- every parameter is trained ---------------------- #
     output.square().sum().backward()
