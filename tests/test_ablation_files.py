@@ -48,6 +48,12 @@ def without(*sections):
     return {key: ABSENT for parent in PARENTS.values() for key in leaves(parent) if key.startswith(sections)}
 
 
+def features(kind, levels=('enc1', 'enc2', 'enc3', 'neck', 'dec3', 'dec2', 'dec1')):
+    """The leaves of a feature loss with KDFSRNet's weight, which falls to 0 in the first half."""
+    return leaves({'type': kind, 'loss_weight': 10., 'levels': levels if isinstance(levels, dict) else list(levels),
+                   'schedule': {'type': 'linear', 'end_iter': 50000}}, ('train', 'feature_opt'))
+
+
 TEACHER_DESIGNS = {
     'concat': ('fusion', 'concat'),
     'no_channel_attention': ('fusion', 'spatial_attention'),
@@ -71,13 +77,15 @@ EXPECTED = {
                            **without(*MAPS, *TEACHER, *TEACHING)},
     'pkdn_teacher_all_maps': without('datasets.train.map_dropout'),
     'pkdn_student_all_maps': {'path.pretrain_network_t': WEIGHTS.format('PKDN_Teacher_all_maps')},
-    'pkdn_student_from_scratch': without('train.begin_as_teacher'),
-    'pkdn_student_soft_only': without('train.feature_opt'),
-    'pkdn_student_features_only': without('train.soft_opt'),
-    'pkdn_student_feature_l2': {'train.feature_opt.type': 'FeatureL2Loss'},
-    'pkdn_student_attention_transfer': {'train.feature_opt.type': 'AttentionTransferLoss'},
-    'pkdn_student_affinity': {'train.feature_opt.type': 'AffinityLoss'},
-    'pkdn_student_no_schedule': without('train.feature_opt.schedule', 'train.soft_opt.schedule'),
+    'pkdn_student_weights_only': without('train.soft_opt'),
+    'pkdn_student_soft_only': without('train.begin_as_teacher'),
+    'pkdn_student_features_only': {**without('train.begin_as_teacher', 'train.soft_opt'), **features('FeatureL1Loss')},
+    'pkdn_student_as_kdfsrnet': {**without('train.begin_as_teacher'), **features('FeatureL1Loss')},
+    'pkdn_student_feature_l1': features('FeatureL1Loss'),
+    'pkdn_student_feature_l2': features('FeatureL2Loss'),
+    'pkdn_student_attention_transfer': features('AttentionTransferLoss'),
+    'pkdn_student_affinity': features('AffinityLoss'),
+    'pkdn_student_no_schedule': without('train.soft_opt.schedule'),
     'pkdn_student_gan': {
         'model_type': 'SRGANModel',
         **without(*MAPS, *TEACHER, *TEACHING, 'val.save_best', 'val.panels'),
@@ -92,8 +100,8 @@ EXPECTED = {
         'network_g.type': 'KDFSRNetStudent', 'network_g.num_blocks': 6,
         **without('network_g.num_enc_blocks', 'network_g.num_neck_blocks', 'network_g.num_dec_blocks',
                   'train.begin_as_teacher'),
-        'train.feature_opt.levels': {'enc1': 'enc1', 'enc2': 'enc2', 'enc3': 'enc3', 'dec4': 'neck', 'dec3': 'dec3',
-                                     'dec2': 'dec2', 'dec1': 'dec1'},
+        **features('FeatureL1Loss', {'enc1': 'enc1', 'enc2': 'enc2', 'enc3': 'enc3', 'dec4': 'neck', 'dec3': 'dec3',
+                                     'dec2': 'dec2', 'dec1': 'dec1'}),
     },
 }
 

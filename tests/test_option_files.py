@@ -136,8 +136,9 @@ def test_other_scales_differ_in_scale_and_names_only(kind, scale):
 def test_students_differ_in_the_teaching_only(folder):
     taught = read_option_file(str(ROOT / f'options/{folder}/pkdn_student.yml'))
     alone = read_option_file(str(ROOT / f'options/{folder}/pkdn_student_alone.yml'))
-    del taught['network_t'], taught['train']['feature_opt'], taught['train']['soft_opt']
-    taught['train'].pop('begin_as_teacher', None)
+    del taught['network_t']
+    for key in ('begin_as_teacher', 'feature_opt', 'soft_opt'):
+        taught['train'].pop(key, None)
     for key in ('dataroot_parsing', 'parsing_scheme'):
         del taught['datasets']['train'][key]
     for key in ('pretrain_network_t', 'param_key_t'):

@@ -22,16 +22,16 @@ def main() -> int:
     check_there()
     _make_faces(args.detector)
     folder = Path('results', 'reproduce_small' if args.small else 'reproduce')
-    trials = read_trials(args.small) if args.trials else {}
-    runs = [run for group in trials.values() for run in group] if args.trials else read_plan(args.small)
-    wished = [run for run in runs if args.only is None or run.network in args.only]
+    groups = read_trials(args.small) if args.trials else {'': read_plan(args.small)}
+    if args.compare:
+        groups = {network: [run for run in group if run.is_finished] for network, group in groups.items()}
+    wished = [run for group in groups.values() for run in group if args.only is None or run.network in args.only]
     if not Trainings(with_needed(wished), folder, args.jobs).go_on(args.minutes and 60 * args.minutes):
         print('The time is over; the same command goes on.')
+    elif args.trials and args.only is None:
+        compare_trials(groups, folder)
     elif args.only is None:
-        if args.trials:
-            compare_trials(trials, folder)
-        else:
-            compare([run for run in runs if run.is_compared], folder)
+        compare([run for run in wished if run.is_compared], folder)
     return 0
 
 
@@ -61,6 +61,7 @@ def _parse() -> argparse.Namespace:
                         'faces alone')
     parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these and what they need, and compare '
                         'nothing')
+    parser.add_argument('--compare', action='store_true', help='train nothing, compare what is finished')
     parser.add_argument('--detector', default='weights/yunet_n_640_640.onnx', metavar='ONNX', help='YuNet model, which '
                         'finds the faces of the other domain (default: %(default)s)')
     return parser.parse_args()

@@ -38,6 +38,8 @@ def compare(runs: Sequence[Run], folder: Path) -> None:
 def compare_trials(trials: Mapping[str, Sequence[Run]], folder: Path) -> None:
     """Compare each network of the plan with its trials, on the validation faces; see `compare`."""
     for network, runs in trials.items():
+        if len(runs) < 2 or runs[0].network != network:
+            continue  # nothing to hold against each other yet
         _compare(runs, 'val', folder, f'{folder.name}_trials_of_{network.replace(" ", "_")}')
 
 

@@ -179,11 +179,8 @@ def shrink(opt, faces, teacher):
             dataset.update(batch_size_per_gpu=2, num_worker_per_gpu=1)
     opt['network_g'].update(NETWORK)
     if not teacher:
-        opt['network_t'].update(NETWORK, num_feat=6)
+        opt['network_t'].update(NETWORK)
         opt['path']['pretrain_network_t'] = 'experiments/tiny_teacher/models/net_g_latest.pth'
-        opt['train']['feature_opt']['levels'] = ['enc1', 'neck', 'dec1']
-    else:
-        opt['network_g']['num_feat'] = 6
     opt['train']['total_iter'] = 6
     opt['val']['val_freq'] = opt['logger']['save_checkpoint_freq'] = 3
     opt['logger'].update(print_freq=1, use_tb_logger=False)
@@ -199,12 +196,23 @@ def test_teacher_and_student_train_without_this_package(tree, tiny_faces, tmp_pa
         log = done.stdout + done.stderr
         assert done.returncode == 0, log
         assert re.search(r'# psnr: \d+\.\d+\tBest: ', log)
-        for name in ('l_pix', 'l_feat', 'l_soft'):
+        for name in ('l_pix', 'l_soft'):
             assert (f'{name}: ' in log) == (role == 'student' or name == 'l_pix')
-    states = tree / 'experiments' / 'tiny_student' / 'training_states'
-    assert {file.name for file in states.iterdir()} == {'3.state', '3_extra.pth', '6.state', '6_extra.pth'}
     student = torch.load(tree / 'experiments' / 'tiny_student' / 'models' / 'net_g_latest.pth')['params_ema']
-    PKDNStudent(**NETWORK).load_state_dict(student)  # and nothing of adapters
+    PKDNStudent(**NETWORK).load_state_dict(student)
+
+    opt = yaml.safe_load((tmp_path / 'student.yml').read_text())
+    opt['name'] = 'narrow_student'
+    opt['network_g']['num_feat'] = 2
+    del opt['train']['begin_as_teacher']
+    opt['train']['feature_opt'] = {'type': 'FeatureL1Loss', 'levels': ['enc1', 'neck', 'dec1']}
+    done = run_in(tree, 'basicsr/train.py', '-opt', tiny.write_options(opt, tmp_path / 'narrow.yml'))
+    assert 'l_feat: ' in done.stdout + done.stderr
+    folder = tree / 'experiments' / 'narrow_student'
+    assert {file.name for file in (folder / 'training_states').iterdir()} == {'3.state', '3_extra.pth', '6.state',
+                                                                              '6_extra.pth'}
+    student = torch.load(folder / 'models' / 'net_g_latest.pth')['params_ema']
+    PKDNStudent(**{**NETWORK, 'num_feat': 2}).load_state_dict(student)  # and nothing of adapters
 
 
 @pytest.mark.parametrize(('file', 'old', 'new', 'words'), [
