@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'options/*.md', 'scripts/*.md', 'pkdn_basicsr/*/*.md']
+DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'options/*.md', 'scripts/*.md', 'scripts/*/*.md',
+             'pkdn_basicsr/*/*.md']
 
 
 class Rule(NamedTuple):

@@ -5,11 +5,13 @@ from pathlib import Path
 from pkdn_basicsr.errors import MissingError, UsageError
 
 SHIPPED: dict[str, str] = {
-    'pkdn_student_small_x8': 'pkdn_student_small_x8-1c61b794.safetensors',
+    'pkdn_student_small_x8': 'pkdn_student_small_x8-844cd242.safetensors',
 }
 """Name -> file of this folder. A name ends with the scale: `pkdn_student_x8`."""
 
-TEACHERS: dict[str, str] = {}
+TEACHERS: dict[str, str] = {
+    'pkdn_teacher_small_x8': 'pkdn_teacher_small_x8-515ed892.safetensors',
+}
 """The same of teachers, which need the true map: for `path.pretrain_network_*` and `compare` only."""
 
 

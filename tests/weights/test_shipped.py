@@ -5,12 +5,18 @@ import numpy as np
 import pytest
 import torch
 from basicsr.utils import tensor2img
+from safetensors import safe_open
+from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
+from pkdn_basicsr.archs import PKDNTeacher
+from pkdn_basicsr.data.parsing_labels import parsing_to_one_hot
 from pkdn_basicsr.data.parsing_map_dataset import ParsingMapDataset
 from pkdn_basicsr.metrics.psnr_ssim import calculate_protocol_psnr
+from pkdn_basicsr.report.network import build_untrained
 from pkdn_basicsr.weights import shipped
-from pkdn_basicsr.weights.shipped import SHIPPED, shipped_weights
+from pkdn_basicsr.weights.card import card_from_metadata
+from pkdn_basicsr.weights.shipped import SHIPPED, TEACHERS, shipped_or_path, shipped_weights
 from pkdn_basicsr.weights.trained_network import load_trained
 
 
@@ -51,6 +57,44 @@ def test_a_shipped_file_has_its_hash_in_its_name_and_says_what_it_is(name):
     readme = path.with_name('README.md').read_text()
     assert path.name in readme
     assert f'{sum(map(torch.numel, net.parameters())):,} parameters' in readme
+
+
+@pytest.mark.parametrize('name', TEACHERS)
+def test_a_shipped_teacher_has_its_hash_in_its_name_and_loads_as_it_says(name):
+    path = Path(shipped_or_path(name))
+    assert path.stem == f'{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}'
+    teacher = read_teacher(path)
+    assert f'{sum(map(torch.numel, teacher.parameters())):,} parameters' in path.with_name('README.md').read_text()
+
+
+def read_teacher(path):
+    with safe_open(path, framework='pt') as file:
+        card = card_from_metadata(file.metadata())
+    assert 'non-commercial research only' in card.licence
+    teacher = build_untrained(card.network)
+    assert isinstance(teacher, PKDNTeacher)
+    teacher.load_state_dict(load_file(path))
+    return teacher.eval()
+
+
+def test_other_weights_are_paths():
+    assert shipped_or_path('a/pkdn_student_small_x8') == 'a/pkdn_student_small_x8'
+    assert shipped_or_path('pkdn_student_small_x8') == str(shipped_weights('pkdn_student_small_x8'))
+
+
+@pytest.mark.parametrize('name', TEACHERS)
+def test_a_shipped_teacher_reaches_the_psnr_of_its_table(name, shared_data):
+    folder = shared_data / 'celebamask_hq_1000'
+    faces = ParsingMapDataset({'name': 'faces', 'phase': 'val', 'scale': 8, 'gt_size': 128,
+                               'dataroot_gt': str(folder / 'images'), 'dataroot_parsing': str(folder / 'parsing'),
+                               'split_file': str(folder / 'split_val.txt')})
+    teacher = read_teacher(shipped_or_path(name))
+    psnr = []
+    for sample in DataLoader(faces):
+        with torch.inference_mode():
+            sr = teacher(sample['lq'], parsing_to_one_hot(sample['parsing'], 19))
+        psnr.append(calculate_protocol_psnr(*(tensor2img(image) for image in (sr, sample['gt'])), protocol='dic'))
+    assert np.mean(psnr) == pytest.approx({'pkdn_teacher_small_x8': 26.17}[name], abs=.01)
 
 
 @pytest.mark.parametrize('name', SHIPPED)
