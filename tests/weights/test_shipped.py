@@ -107,4 +107,4 @@ def test_a_shipped_student_reaches_the_psnr_of_its_table(name, shared_data):
         with torch.inference_mode():
             sr = net(sample['lq'])
         psnr.append(calculate_protocol_psnr(*(tensor2img(image) for image in (sr, sample['gt'])), protocol='dic'))
-    assert np.mean(psnr) == pytest.approx({'pkdn_student_small_x8': 25.49}[name], abs=.01)
+    assert np.mean(psnr) == pytest.approx({'pkdn_student_small_x8': 25.90}[name], abs=.01)
