@@ -3,14 +3,18 @@
 import pytest
 import tiny
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 from torch.utils.tensorboard import SummaryWriter
 
 from pkdn_basicsr.host.checkpoint import saving
 
 
 @pytest.fixture
-def train(train_until, tiny_faces):
+def train(train_until, tiny_faces, monkeypatch):
     """Eight iterations, a checkpoint at every third; returns where the curves are."""
+    # files of one second and process are told apart, and sorted, by a number: ...10 would come before ...9
+    monkeypatch.setattr(event_file_writer, '_global_uid', event_file_writer.AtomicCounter(0))
+
     def run(folder, stop_at=None):
         opt = tiny.train_options(tiny_faces)
         opt['model_type'] = 'FaceSRModel'
