@@ -64,8 +64,8 @@ setup(
         'pyiqa': ['pyiqa>=0.1.16'],
         # sewar and onnx are also for oracles and for small networks made by tests
         'test': ['facexlib>=0.3.0', 'gradio>=6.31,<7', 'huggingface_hub>=0.30', 'hypothesis', 'markdown-it-py', 'onnx',
-                 'onnxruntime', 'onnxscript', 'playwright', 'pyrtools>=1.0.7', 'pytest', 'pytest-cov', 'ruff', 'sewar',
-                 'spandrel>=0.4'],
+                 'onnxruntime', 'onnxscript', 'playwright', 'pyrtools>=1.0.7', 'pytest', 'pytest-cov', 'pytest-xdist',
+                 'ruff', 'sewar', 'spandrel>=0.4'],
     },
     entry_points={'console_scripts': ['basicsr = pkdn_basicsr.cli:main']},
     classifiers=[
