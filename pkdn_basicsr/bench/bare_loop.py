@@ -12,7 +12,7 @@ from pkdn_basicsr.models.loss_dict_model import LossDictModel
 
 _MODELS = ('FaceSRModel', 'PKDNTeacherModel', 'DistillationModel')
 _TRAIN_OPTIONS = ('total_iter', 'warmup_iter', 'scheduler', 'ema_decay', 'optim_g', 'pixel_opt', 'feature_opt',
-                  'soft_opt', 'channels_last')
+                  'soft_opt', 'channels_last', 'begin_as_teacher')  # the last is in the copied weights
 _NOT_ARGUMENTS = ('levels', 'schedule')
 
 

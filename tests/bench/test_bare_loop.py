@@ -38,6 +38,14 @@ def test_distillation_with_one_loss(read, distillation, left_out):
     assert_same(*both(read(distillation)))
 
 
+def test_a_student_that_begins_as_the_teacher(read, distillation):
+    distillation['network_g']['num_feat'] = distillation['network_t']['num_feat']
+    distillation['train']['begin_as_teacher'] = True
+    model, loop, losses = both(read(distillation))
+    assert_same(model, loop, losses)
+    assert len(loop.adapters) == 0
+
+
 def test_student_alone(read, without_teacher):
     model, loop, losses = both(read(without_teacher))
     assert_same(model, loop, losses)
