@@ -25,6 +25,7 @@ PLACEHOLDERS = {'-opt FILE': f'-opt {QUICKSTART}/pkdn_student.yml', '--weights F
 SETUP = f"""
 basicsr prepare toy --dst datasets/toy_faces --num 24 --seed 0 --num-val 3 --scale 8
 basicsr prepare toy --dst datasets/celebamask_hq --num 20 --seed 1 --num-val 2 --size 512
+ln -s celebamask_hq datasets/celebamask_hq_1000
 basicsr prepare toy --dst dic --num 4 --seed 2 --size 128 --scale 8
 mkdir datasets/celeba_test_dic_1000 && mv dic/images datasets/celeba_test_dic_1000/HR
 mv dic/lq_x8 datasets/celeba_test_dic_1000/LR
