@@ -12,12 +12,11 @@ from basicsr.utils import options as host_options
 from basicsr.utils import set_random_seed
 
 from pkdn_basicsr.host.forced_options import forcing_without_the_host
-from pkdn_basicsr.host.option_check.check import find_problems, prepared
+from pkdn_basicsr.host.option_check.check import find_problems, find_shipped_weights, prepared
 from pkdn_basicsr.host.option_check.classes import ask_datasets
 from pkdn_basicsr.host.option_check.metrics import drop_missing_metrics
 from pkdn_basicsr.host.option_check.problems import Problems
 from pkdn_basicsr.host.option_file import OptionFile
-from pkdn_basicsr.weights.shipped import shipped_or_path
 
 _SUBFOLDERS = {'models': 'models', 'training_states': 'training_states', 'log': '', 'visualization': 'visualization'}
 
@@ -55,7 +54,7 @@ def extend_parse_options() -> None:
         used, unused = ('experiments_root', 'results_root') if is_train else ('results_root', 'experiments_root')
         _honour_root(opt, file.opt['path'].get(used), used)
         opt['path'].pop(unused, None)  # the host would make a folder of it
-        _find_shipped_weights(opt['path'])
+        find_shipped_weights(opt['path'])
         if opt['dist']:
             _check_again(opt, file)
         _report_missing(drop_missing_metrics((opt.get('val') or {}).get('metrics') or {}), opt['rank'])
@@ -84,13 +83,6 @@ def check_option_file(file: OptionFile, is_train: bool, **flags: bool) -> Proble
 def is_first_on_machine() -> bool:
     """Whether this process speaks for those of its machine; every one reads the same options and files."""
     return os.environ.get('LOCAL_RANK', os.environ.get('SLURM_LOCALID', '0')) == '0'
-
-
-def _find_shipped_weights(path_opt: dict) -> None:
-    """Let `pretrain_network_*` name weights of this package, wherever it is installed."""
-    for key, weights in path_opt.items():
-        if key.startswith('pretrain_network_') and isinstance(weights, str):
-            path_opt[key] = shipped_or_path(weights)
 
 
 def _read_arguments() -> Namespace:

@@ -8,7 +8,7 @@ import tiny
 import torch
 
 from pkdn_basicsr.host.options import read_option_file
-from pkdn_basicsr.weights.shipped import shipped_weights
+from pkdn_basicsr.weights.shipped import shipped_or_path, shipped_weights
 
 
 @pytest.fixture
@@ -39,6 +39,13 @@ def test_without_wishes_everything_is_under_the_root_of_the_pipeline(parse, tmp_
 def test_weights_may_be_shipped_ones_by_their_name(parse, is_train):
     path = parse(path={'pretrain_network_g': 'pkdn_student_small_x8'}, is_train=is_train)['path']['pretrain_network_g']
     assert path == str(shipped_weights('pkdn_student_small_x8'))
+
+
+def test_a_shipped_teacher_may_teach(parse):
+    student = {'type': 'PKDNStudent', 'scale': 4, 'num_feat': 4}
+    opt = parse(path={'pretrain_network_t': 'pkdn_teacher_small_x8'}, model_type='DistillationModel',
+                network_g=student, network_t={**student, 'type': 'PKDNTeacher', 'num_classes': 19})
+    assert opt['path']['pretrain_network_t'] == shipped_or_path('pkdn_teacher_small_x8')
 
 
 def test_weights_of_no_such_name_are_refused(parse, usage_error):

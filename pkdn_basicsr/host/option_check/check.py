@@ -17,6 +17,7 @@ from pkdn_basicsr.host.option_check.metrics import look_at_metrics
 from pkdn_basicsr.host.option_check.problems import Problems, section
 from pkdn_basicsr.host.option_check.surprises import check_surprises
 from pkdn_basicsr.host.option_check.training import check_training
+from pkdn_basicsr.weights.shipped import shipped_or_path
 
 
 def find_problems(opt: Mapping, problems: Problems) -> None:
@@ -43,7 +44,7 @@ def find_problems(opt: Mapping, problems: Problems) -> None:
 
 
 def prepared(opt: Mapping, is_train: bool, auto_resume: bool = False, dist: bool = False, debug: bool = False) -> dict:
-    """Return options with what BasicSR's `parse_options` adds, as far as it can be told before.
+    """Return options with what BasicSR's `parse_options` and `host/options.py` add, as far as it can be told before.
 
     Args:
         opt: What the option file says; may be wrong in any way.
@@ -64,4 +65,13 @@ def prepared(opt: Mapping, is_train: bool, auto_resume: bool = False, dist: bool
             for root in ('dataroot_gt', 'dataroot_lq'):
                 if isinstance(dataset_opt.get(root), str):
                     dataset_opt[root] = os.path.expanduser(dataset_opt[root])
+    if isinstance(opt.get('path'), dict):
+        find_shipped_weights(opt['path'])
     return opt
+
+
+def find_shipped_weights(path_opt: dict) -> None:
+    """Let `pretrain_network_*` name weights of this package, wherever it is installed."""
+    for key, weights in path_opt.items():
+        if str(key).startswith('pretrain_network_') and isinstance(weights, str):
+            path_opt[key] = shipped_or_path(weights)

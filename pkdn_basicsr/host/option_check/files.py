@@ -10,7 +10,6 @@ from PIL import Image
 from pkdn_basicsr.host.option_check.frame import find
 from pkdn_basicsr.host.option_check.known_keys import DATASETS, of_class
 from pkdn_basicsr.host.option_check.problems import Problems, section
-from pkdn_basicsr.weights.shipped import shipped_or_path
 
 _LISTS = ('meta_info_file', 'meta_info', 'split_file', 'exclude_file')
 _SINGLE_PICTURES = ('PairedImageDataset', 'SingleImageDataset', 'RealESRGANDataset', 'RealESRGANPairedDataset')
@@ -48,7 +47,7 @@ def check_network_files(opt: Mapping, problems: Problems) -> None:
     resuming = opt['auto_resume'] or state  # then the host looks elsewhere
     for key, path in path_opt.items():
         if str(key).startswith('pretrain_network_') and isinstance(path, str) and not resuming:
-            _check_is_file(f'path.{key}', shipped_or_path(path), problems)
+            _check_is_file(f'path.{key}', path, problems)
     for key in opt:
         for argument, path in section(opt, key).items() if str(key).startswith('network_') else ():
             if str(argument).endswith('_path') and isinstance(path, str):  # SPyNet, EDVR within other networks
