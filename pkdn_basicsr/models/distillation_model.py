@@ -45,6 +45,10 @@ class DistillationModel(FaceSRModel):
             return
         for key in ('feature_opt', 'soft_opt'):
             read_schedule(opt['train'], key)
+        if opt['train'].get('begin_as_teacher') and opt['path'].get('pretrain_network_g') \
+                and not opt['path'].get('resume_state'):  # with one, the host has set pretrain_network_g
+            raise UsageError('train.begin_as_teacher and path.pretrain_network_g: the student can begin with one of '
+                             'them; leave out the other')
         path = os.path.expanduser(opt['path'].get('pretrain_network_t') or '')
         if 'network_t' not in opt:
             raise UsageError('DistillationModel needs the teacher: give network_t and path.pretrain_network_t')
@@ -142,9 +146,6 @@ class DistillationModel(FaceSRModel):
         if not hasattr(self.net_g, 'begin_as'):
             raise UsageError(f'train.begin_as_teacher: {type(self.net_g).__name__} has no begin_as(teacher), as '
                              'PKDNStudent has; begin with path.pretrain_network_g')
-        if self.opt['path'].get('pretrain_network_g'):
-            raise UsageError('train.begin_as_teacher and path.pretrain_network_g: the student can begin with one of '
-                             'them; leave out the other')
         try:
             self.net_g.begin_as(self.net_t)
         except ValueError as error:
