@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pkdn_basicsr.errors import MissingError, UsageError
 
-SHIPPED: dict[str, str] = {
+STUDENTS: dict[str, str] = {
     'pkdn_student_small_x8': 'pkdn_student_small_x8-844cd242.safetensors',
 }
 """Name -> file of this folder. A name ends with the scale: `pkdn_student_x8`."""
@@ -17,7 +17,7 @@ TEACHERS: dict[str, str] = {
 
 def shipped_or_path(weights: str) -> str:
     """Return the file of shipped weights, student or teacher, where it is their name, and else what was given."""
-    file = {**SHIPPED, **TEACHERS}.get(weights)
+    file = {**STUDENTS, **TEACHERS}.get(weights)
     return weights if file is None else str(Path(__file__).parent / file)
 
 
@@ -25,22 +25,22 @@ def shipped_weights(name: str | None = None, scale: int = 8) -> Path:
     """Return the file of a shipped student.
 
     Args:
-        name: A key of `SHIPPED`. Default: the first of that scale.
+        name: A key of `STUDENTS`. Default: the first of that scale.
         scale: Enlargement; only looked at without a name.
 
     Raises:
         UsageError: There is none of that name or scale.
     """
     if name is None:
-        name = next((each for each in SHIPPED if each.endswith(f'_x{scale}')), None)
+        name = next((each for each in STUDENTS if each.endswith(f'_x{scale}')), None)
         if name is None:
             raise MissingError(f'no student for scale {scale} is shipped with this version'
                                f'{_there_are()}; give --weights FILE, such as net_g_latest.pth of a training run')
-    if name not in SHIPPED:
+    if name not in STUDENTS:
         raise UsageError(f"--weights: there is no file '{name}' and no shipped student of that name{_there_are()}; "
                          'give a .safetensors or .pth file')
-    return Path(__file__).parent / SHIPPED[name]
+    return Path(__file__).parent / STUDENTS[name]
 
 
 def _there_are() -> str:
-    return f' (there are {", ".join(SHIPPED)})' if SHIPPED else ''
+    return f' (there are {", ".join(STUDENTS)})' if STUDENTS else ''

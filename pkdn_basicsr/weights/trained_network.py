@@ -16,7 +16,7 @@ from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import takes_parsing
 from pkdn_basicsr.report.network import build_untrained
 from pkdn_basicsr.weights.card import Card, card_from_metadata, hash_of_weights
-from pkdn_basicsr.weights.shipped import SHIPPED, shipped_weights
+from pkdn_basicsr.weights.shipped import STUDENTS, shipped_weights
 
 _HR_SIZE = 128  # side of the faces of all published ×8 work; taken where nothing says otherwise
 _SUFFIXES = ('.safetensors', '.pth', '.pt')
@@ -55,7 +55,7 @@ def load_trained(weights: str | Path | None = None, opt: str | Path | None = Non
 
 
 def _find(weights: str | Path | None, scale: int | None) -> str:
-    if weights is None or str(weights) in SHIPPED:
+    if weights is None or str(weights) in STUDENTS:
         return str(shipped_weights(weights and str(weights), scale or 8))
     path = os.path.abspath(os.path.expanduser(weights))
     if not os.path.isfile(path):

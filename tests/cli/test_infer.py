@@ -70,7 +70,7 @@ def test_a_second_run_needs_overwrite(project, usage_error):
 
 
 def test_without_weights_the_way_out_is_told(project, monkeypatch, usage_error):
-    monkeypatch.setattr('pkdn_basicsr.weights.shipped.SHIPPED', {})
+    monkeypatch.setattr('pkdn_basicsr.weights.shipped.STUDENTS', {})
     with usage_error('--weights FILE'):
         run(['-i', 'faces', '-o', 'out'])
     assert not (project / 'out').exists()

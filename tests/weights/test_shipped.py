@@ -16,14 +16,14 @@ from pkdn_basicsr.metrics.psnr_ssim import calculate_protocol_psnr
 from pkdn_basicsr.report.network import build_untrained
 from pkdn_basicsr.weights import shipped
 from pkdn_basicsr.weights.card import card_from_metadata
-from pkdn_basicsr.weights.shipped import SHIPPED, TEACHERS, shipped_or_path, shipped_weights
+from pkdn_basicsr.weights.shipped import STUDENTS, TEACHERS, shipped_or_path, shipped_weights
 from pkdn_basicsr.weights.trained_network import load_trained
 
 
 @pytest.fixture
 def table(monkeypatch):
     table = {'pkdn_student_x8': 'a.safetensors', 'pkdn_student_tiny_x8': 'b.safetensors', 'pkdn_student_x4': 'c.pth'}
-    monkeypatch.setattr(shipped, 'SHIPPED', table)
+    monkeypatch.setattr(shipped, 'STUDENTS', table)
     return table
 
 
@@ -42,12 +42,12 @@ def test_what_is_not_there_is_told_with_what_is(table, usage_error):
 
 
 def test_without_any_the_way_out_is_told(monkeypatch, usage_error):
-    monkeypatch.setattr(shipped, 'SHIPPED', {})
+    monkeypatch.setattr(shipped, 'STUDENTS', {})
     with usage_error('scale 8', '--weights FILE'):
         shipped_weights()
 
 
-@pytest.mark.parametrize('name', SHIPPED)
+@pytest.mark.parametrize('name', STUDENTS)
 def test_a_shipped_file_has_its_hash_in_its_name_and_says_what_it_is(name):
     path = shipped_weights(name)
     assert path.stem == f'{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}'
@@ -97,7 +97,7 @@ def test_a_shipped_teacher_reaches_the_psnr_of_its_table(name, shared_data):
     assert np.mean(psnr) == pytest.approx({'pkdn_teacher_small_x8': 26.17}[name], abs=.01)
 
 
-@pytest.mark.parametrize('name', SHIPPED)
+@pytest.mark.parametrize('name', STUDENTS)
 def test_a_shipped_student_reaches_the_psnr_of_its_table(name, shared_data):
     test = ParsingMapDataset({'name': 'test', 'phase': 'val', 'scale': 8, 'gt_size': 128,
                               'dataroot_gt': str(shared_data / 'celeba_test_dic_1000' / 'HR')})

@@ -9,7 +9,7 @@ from students import ARGUMENTS, make_student, save_student
 from pkdn_basicsr.archs import PKDNTeacher
 from pkdn_basicsr.archs.baselines.vdsr_arch import VDSR
 from pkdn_basicsr.weights.card import Card, hash_of_weights
-from pkdn_basicsr.weights.shipped import SHIPPED
+from pkdn_basicsr.weights.shipped import STUDENTS
 from pkdn_basicsr.weights.trained_network import load_trained
 
 LQ = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -62,7 +62,7 @@ def test_the_option_file_tells_what_weights_do_not(tmp_path):
 
 def test_the_shipped_student_is_the_default(tmp_path, monkeypatch):
     path = save_student(tmp_path / 'a.pth', scale=7)
-    monkeypatch.setitem(SHIPPED, 'a_x7', path)
+    monkeypatch.setitem(STUDENTS, 'a_x7', path)
     for weights in (None, 'a_x7'):
         assert torch.equal(load_trained(weights, scale=7)[0](LQ), make_student(scale=7)(LQ))
 
