@@ -54,19 +54,25 @@ def read_plan(small: bool) -> list[Run]:
 def read_trials(small: bool) -> dict[str, list[Run]]:
     """Return what was tried: for each network of the plan that it is held against, that network's run and the trials.
 
-    A trial is that network (or another one, `of`) with changes of its own, which come after the plan's.
+    A trial is that network with changes of its own, which come after the plan's.
     """
     plan, groups = OptionFile(str(_PLAN)).opt, OptionFile(str(_TRIALS)).opt
     networks = dict(plan['networks'])
     for network, trials in groups.items():
-        networks |= {name: _trial(entry, networks[entry.get('of', network)]) for name, entry in trials.items()}
+        networks |= {name: _trial(entry, networks[network]) for name, entry in trials.items()}
     runs = {run.network: run for run in _runs(plan, networks, small) if run.seed == 0}
     return {network: [runs[network], *(runs[name] for name in trials)] for network, trials in groups.items()}
 
 
 def _trial(entry: Mapping, network: Mapping) -> dict:
-    changed = {key: _merged(network.get(key, {}), entry.get(key, {}), adding=True) for key in ('change', 'small')}
-    return {**network, **entry, **changed, 'seeds': [0]}
+    changes = {key: _both(network.get(key, {}), entry.get(key, {})) for key in ('change', 'small')}
+    return {**network, **entry, **changes, 'seeds': [0]}
+
+
+def _both(change: Mapping, later: Mapping) -> dict:
+    """Return one change and then another as one."""
+    return {**change, **{key: _both(change.get(key, {}), value) if isinstance(value, Mapping) else value
+                         for key, value in later.items()}}
 
 
 def _runs(plan: Mapping, networks: Mapping, small: bool) -> list[Run]:
@@ -110,14 +116,14 @@ def write_option_file(run: Run, folder: Path) -> Path:
     return path
 
 
-def _merged(opt: Mapping, change: Mapping, adding: bool = False) -> dict:
-    """Return options with changes; a file without a section (`val`) or without maps is left so, but when `adding`."""
+def _merged(opt: Mapping, change: Mapping) -> dict:
+    """Return options with changes; a file without a section (`val`) or without maps is left without."""
     merged = dict(opt)
     for key, value in change.items():
         if isinstance(value, Mapping):
-            if adding or opt.get(key) is not None:
-                merged[key] = _merged(opt.get(key) or {}, value, adding)
-        elif adding or key != 'dataroot_parsing' or key in opt:
+            if key in opt:
+                merged[key] = _merged(opt[key], value)
+        elif key != 'dataroot_parsing' or key in opt:
             merged[key] = value
     return merged
 
