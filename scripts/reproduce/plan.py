@@ -91,6 +91,8 @@ def _run(network: str, seed: int, plan: Mapping, entry: Mapping, needs: Run | No
         parts += [plan['small_protocol'], entry.get('small', {})]
     for part in parts:
         opt = _merged(opt, part)
+    optimizer = opt['train']['optim_g']
+    opt = _merged(opt, {'train': {'optim_g': {'lr': optimizer['lr'] * entry.get('rate', 1)}}})
     name = f'reproduce{"_small" if small else ""}_{network.replace(",", "").replace(" ", "_")}_seed{seed}'
     opt = _merged(opt, {'name': name, 'manual_seed': seed})
     if needs:

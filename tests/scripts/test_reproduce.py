@@ -70,11 +70,27 @@ def test_a_trial_differs_from_what_it_is_held_against_in_what_it_says_alone(repr
         for run in runs[1:]:
             entry = trials[network][run.network]
             said = {key for part in ('change', 'small') for key, _ in _flat(entry.get(part, {}))}
+            said |= {('train', 'optim_g', 'lr')} if 'rate' in entry else set()
             differ = {key for key, value in _flat(run.opt) if reference.get(key, 'absent') != value}
             if not {'opt', 'needs'} & set(entry):
                 assert differ <= said | {('name',)}
             assert run.opt['datasets']['val'] == runs[0].opt['datasets']['val']
             assert run.seed == 0
+
+
+def test_a_rate_is_a_multiple_of_the_protocols(reproduce):
+    assert {trial: runs for trial, runs in _rates(reproduce, small=True).items() if 'SPARNet' in trial} == {
+        'SPARNet': 0.001, 'SPARNet, half the rate': 0.0005, 'SPARNet, twice the rate': 0.002}
+    assert _rates(reproduce, small=False)['SPARNet, twice the rate'] == 2 * _own_rate('options/baselines/sparnet.yml')
+
+
+def _rates(reproduce, small):
+    return {run.network: run.opt['train']['optim_g']['lr']
+            for runs in reproduce['plan'].read_trials(small).values() for run in runs}
+
+
+def _own_rate(file):
+    return OptionFile(file).opt['train']['optim_g']['lr']
 
 
 def _flat(opt, place=()):
