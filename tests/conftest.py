@@ -1,6 +1,7 @@
 """Shared by all tests."""
 
 import logging
+import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores Ctrl-C
     config.addinivalue_line('markers', 'slow: only with --all-faults')
 
 
@@ -50,6 +52,15 @@ def shared_data():
 def shared_weights(shared_data):
     """Real detectors and embedders beside the real faces."""
     return shared_data.with_name('weights')
+
+
+@pytest.fixture
+def install_plugin(tmp_path, monkeypatch):
+    """Put a package with the given source on the path, a plugin of the command until the test ends."""
+    def install(source=tiny.PLUGIN):
+        monkeypatch.syspath_prepend(tiny.write_plugin(tmp_path / 'site', source))
+    yield install
+    sys.modules.pop('faces_plugin', None)
 
 
 @pytest.fixture

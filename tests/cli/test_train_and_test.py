@@ -156,8 +156,8 @@ def test_optimizers_that_the_release_lacks_train(tmp_path, tiny_faces, basicsr_c
 
 
 def test_a_plugin_s_network_trains_and_its_average_has_its_statistics(tmp_path, tiny_faces, basicsr_command,
-                                                                      monkeypatch):
-    monkeypatch.syspath_prepend(tiny.write_plugin(tmp_path / 'site'))
+                                                                      install_plugin):
+    install_plugin()
     opt = tiny.train_options(tiny_faces)
     opt['network_g'] = {'type': 'PluginNet', 'scale': 4}
     file = tiny.write_options(opt, tmp_path / 'tiny.yml')

@@ -34,12 +34,9 @@ def test_the_pipeline_gets_the_working_directory_and_the_arguments(recorded, opt
     assert recorded(*arguments)[:2] == (str(tmp_path), ['basicsr train', *arguments])
 
 
-def test_plugins_are_imported_before_the_pipeline(recorded, option_file, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tiny.write_plugin(tmp_path / 'site', ''))
-    try:
-        assert recorded('-opt', option_file)[2]
-    finally:
-        sys.modules.pop('faces_plugin', None)
+def test_plugins_are_imported_before_the_pipeline(recorded, option_file, install_plugin):
+    install_plugin('')
+    assert recorded('-opt', option_file)[2]
 
 
 def test_an_option_file_may_follow_an_equals_sign(recorded, option_file):

@@ -1,22 +1,12 @@
 import sys
 
 import pytest
-import tiny
 
 from pkdn_basicsr.host.plugins import import_plugins
 
 
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Put a package with the given source on the path, until the test ends."""
-    def write(source):
-        monkeypatch.syspath_prepend(tiny.write_plugin(tmp_path / 'site', source))
-    yield write
-    sys.modules.pop('faces_plugin', None)
-
-
-def test_an_installed_plugin_is_imported(install):
-    install('answer = 42')
+def test_an_installed_plugin_is_imported(install_plugin):
+    install_plugin('answer = 42')
     assert 'faces' in import_plugins()
     assert sys.modules['faces_plugin'].answer == 42
 
@@ -25,14 +15,14 @@ def test_an_installed_plugin_is_imported(install):
     ('import no_such_module', 'ModuleNotFoundError'),
     ('raise OSError("two\\nlines")', 'OSError: two lines'),
 ])
-def test_a_broken_plugin_is_named_in_one_line(install, source, reason, usage_error):
-    install(source)
+def test_a_broken_plugin_is_named_in_one_line(install_plugin, source, reason, usage_error):
+    install_plugin(source)
     with usage_error("plugin 'faces' (faces_plugin)", reason):
         import_plugins()
 
 
-def test_an_entry_point_to_nothing_is_named(install, tmp_path, usage_error):
-    install('')
+def test_an_entry_point_to_nothing_is_named(install_plugin, tmp_path, usage_error):
+    install_plugin('')
     (tmp_path / 'site' / 'faces_plugin.py').unlink()
     with usage_error("plugin 'faces'", 'faces_plugin'):
         import_plugins()
