@@ -21,7 +21,7 @@ class DistillationModel(FaceSRModel):
     """`FaceSRModel` whose `network_g` is the student and whose `network_t` is a frozen, trained teacher.
 
     Works for any two networks that offer `forward_features`; the teacher may take the parsing map or not. The losses
-    and their weights are KDFSRNet's (Wang et al., IEEE TCSVT 2022), since PKDN's own are not known:
+    are KDFSRNet's (Wang et al., IEEE TCSVT 2022), since PKDN's own are not known; any of them may be left out:
 
         l_pix  = pixel_opt(sr, gt)
         l_feat = feature_opt, averaged over the feature levels, between student and teacher
