@@ -12,6 +12,8 @@ import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 from experiment import assert_equal, contents
 
+from pkdn_basicsr.host import run as host_run
+
 KILLER = """
 import multiprocessing, os, signal
 from pkdn_basicsr.models.loss_dict_model import LossDictModel
@@ -134,6 +136,18 @@ def test_a_validation_never_skips(tmp_path, faces, basicsr_command, is_hosts):
     status, _, err = run(basicsr_command, tmp_path, opt)
     assert status == 2
     assert 'on_bad_file' in err
+
+
+def test_a_training_set_that_is_tested_skips_nothing(tmp_path, faces, basicsr_command, monkeypatch):
+    monkeypatch.setattr(host_run, 'current', host_run.Run())  # as in a process that has not trained before
+    opt = options(faces)
+    opt['network_g'] = {'type': 'Bicubic', 'scale': 4}
+    opt['datasets'] = {'train': {**opt['datasets']['train'], 'on_bad_file': 'skip'}}
+    opt['val']['suffix'] = None
+    del opt['train'], opt['logger'], opt['val']['val_freq']
+    status, line, _ = run(basicsr_command, tmp_path, opt, 'test')
+    assert status == 2
+    assert line.startswith(f'basicsr test: error: {faces}/gt/3.png: cannot be read: ')
 
 
 def test_a_killed_worker_is_explained(tmp_path, tiny_faces):

@@ -25,7 +25,11 @@ def stop_at_bad_files_or_skip_them() -> None:
     """
     build, update = basicsr.train.build_dataset, BaseModel.update_learning_rate
 
-    def build_dataset(dataset_opt: dict) -> CheckedDataset:
+    def build_to_test(dataset_opt: dict) -> CheckedDataset:  # also a training set: its numbers are of all faces
+        check_on_bad_file(dataset_opt)
+        return CheckedDataset(build(dataset_opt))
+
+    def build_to_train(dataset_opt: dict) -> CheckedDataset:
         check_on_bad_file(dataset_opt)
         bad_files = None
         if dataset_opt.get('on_bad_file') == 'skip':
@@ -37,7 +41,7 @@ def stop_at_bad_files_or_skip_them() -> None:
         _tell_news()
         update(self, *args, **kwargs)
 
-    basicsr.train.build_dataset = basicsr.test.build_dataset = build_dataset
+    basicsr.train.build_dataset, basicsr.test.build_dataset = build_to_train, build_to_test
     BaseModel.update_learning_rate = update_learning_rate
 
 
