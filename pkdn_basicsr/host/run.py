@@ -71,7 +71,6 @@ def remember_run() -> None:
         current.opt = opt
         result = make_loaders(opt, logger)
         current.train_loader, current.train_sampler, current.val_loaders = result[:3]
-        current.saved_iter = 0
         return result
 
     def init_tb_loggers(opt: dict):

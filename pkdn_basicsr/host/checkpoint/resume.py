@@ -6,13 +6,12 @@ from pathlib import Path
 import basicsr.train
 import torch.distributed as dist
 from basicsr.models.base_model import BaseModel
-from basicsr.utils import check_resume, get_root_logger
-from basicsr.utils.dist_util import get_dist_info
+from basicsr.utils import check_resume
 
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host import run
-from pkdn_basicsr.host.checkpoint.random_states import set_random_states
-from pkdn_basicsr.host.checkpoint.saving import damaged_file, random_states_path, record_path
+from pkdn_basicsr.host.checkpoint.inside_epoch import go_on_inside_epoch
+from pkdn_basicsr.host.checkpoint.saving import damaged_file, record_path
 from pkdn_basicsr.host.checkpoint.weights_file import read_plain
 
 _STATE = {'epoch', 'iter', 'optimizers', 'schedulers'}
@@ -43,6 +42,7 @@ def load_resume_state(opt: dict) -> dict | None:
         UsageError: The state, or a network that belongs to it, does not exist or cannot be read; or `--auto_resume`
             finds no state although the experiment exists.
     """
+    run.current.saved_iter = 0
     if opt['auto_resume']:
         opt['path']['resume_state'] = _newest_state(opt)
     state_path = opt['path'].get('resume_state')
@@ -53,6 +53,7 @@ def load_resume_state(opt: dict) -> dict | None:
     state = _read_state(state_path)
     _refuse_damaged(Path(state_path), state['iter'])
     _set_network_paths(opt, state['iter'])
+    run.current.saved_iter = state['iter']
     return state
 
 
@@ -98,9 +99,8 @@ def go_on_exactly() -> None:
             raise UsageError(f'path.resume_state: {path} (iteration {resume_state.get("iter")}) does not fit the '
                              f'networks, losses and optimizers of this run: {words}; resume with the option file that '
                              'it was made with') from error
-        run.current.saved_iter = resume_state['iter']
-        if 'position' in resume_state and run.current.train_loader is not None:
-            _go_on_inside_epoch(resume_state, Path(self.opt['path']['training_states']))
+        if run.current.train_loader is not None:
+            go_on_inside_epoch(resume_state, Path(self.opt['path']['training_states']))
 
     BaseModel.resume_training = resume_training
 
@@ -111,30 +111,6 @@ def _refuse_other_optimizers(model: BaseModel) -> None:
         missing = set(optimizer.defaults).difference(optimizer.param_groups[0])
         if missing:
             raise ValueError(f"it is not that of {type(optimizer).__name__}, which needs {', '.join(sorted(missing))}")
-
-
-def _go_on_inside_epoch(state: dict, folder: Path) -> None:
-    position, now = state['position'], run.current.position(state['epoch'], state['iter'])
-    if position != now or not 0 <= now['batches'] <= now['batches_per_epoch']:
-        get_root_logger().warning(f'The epoch starts over, because its batches are others than before: {position}, now '
-                                  f'{now}.')
-        return
-    rank = get_dist_info()[0]
-    states = state['random_states'] if rank == 0 else _states_of_rank(random_states_path(folder, state['iter'], rank))
-
-    def restore() -> None:
-        if states:
-            set_random_states(states)
-
-    run.current.train_sampler.start_at(position['epoch'], position['batches'] * position['batch_size'], restore)
-
-
-def _states_of_rank(path: Path) -> dict | None:
-    try:
-        return read_plain(str(path))
-    except UsageError:
-        get_root_logger().warning(f'{path}: missing or damaged; random generators of this process start anew.')
-        return None
 
 
 def _newest_state(opt: dict) -> str | None:
