@@ -73,7 +73,7 @@ def forcing_without_the_host() -> Iterator[list[str]]:
     Yields:
         The entries.
     """
-    entries, others = _take_out(sys.argv[1:])
+    entries, others = take_out(sys.argv[1:])
     saved = sys.argv, host_options.ordered_yaml
     loader, dumper = host_options.ordered_yaml()
 
@@ -92,7 +92,8 @@ def forcing_without_the_host() -> Iterator[list[str]]:
         sys.argv, host_options.ordered_yaml = saved
 
 
-def _take_out(arguments: list[str]) -> tuple[list[str], list[str]]:
+def take_out(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return what is forced on a command line, and its other arguments."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('--force_yml', nargs='*', default=[])
     args, others = parser.parse_known_args(arguments)

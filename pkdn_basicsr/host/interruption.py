@@ -1,8 +1,6 @@
 """Signals during training: it saves first."""
 
-import shlex
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +10,7 @@ from basicsr.models.base_model import BaseModel
 from basicsr.utils import get_root_logger
 
 from pkdn_basicsr.host import run
+from pkdn_basicsr.host.checkpoint.last_checkpoint import command_from
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _AGREE_EVERY = 10  # iterations; processes must save together, and asking each other every time would cost
@@ -84,7 +83,6 @@ def _save(model: BaseModel, iteration: int, number: int) -> None:
     if number == signal.SIGUSR1:
         return
     if model.opt['rank'] == 0:
-        arguments = [argument for argument in sys.argv[1:] if argument != '--auto_resume']
-        print(f'{name}: stopped after iteration {iteration}; go on with: basicsr train {shlex.join(arguments)} '
-              '--auto_resume', flush=True)
+        print(f'{name}: stopped after iteration {iteration}; go on with: {command_from(model.opt, iteration)}',
+              flush=True)
     raise SystemExit(128 + number)

@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and SIGUSR1 during a training."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,8 +22,8 @@ def options(tiny_faces, total_iter=8):
 
 @pytest.fixture
 def train(monkeypatch, basicsr_command, tiny_faces):
-    """Train; `at` an iteration the process gets a signal."""
-    def run(folder, at=None, number=None):
+    """Train, with `flags` or going on; `at` an iteration the process gets a signal."""
+    def run(folder, at=None, number=None, *flags):
         folder.mkdir(exist_ok=True)
         step = SRModel.optimize_parameters
 
@@ -31,7 +32,8 @@ def train(monkeypatch, basicsr_command, tiny_faces):
                 signal.raise_signal(number)
             step(self, current_iter)
 
-        flags = ['--auto_resume'] if (folder / 'experiments').exists() else []
+        if not flags and (folder / 'experiments').exists():
+            flags = ['--auto_resume']
         with monkeypatch.context() as patch:
             patch.setattr(SRModel, 'optimize_parameters', step_and_signal)
             return basicsr_command(folder, 'train', '-opt', tiny.write_options(options(tiny_faces), folder / 'a.yml'),
@@ -56,6 +58,18 @@ def test_a_run_saves_says_how_to_go_on_and_ends(tmp_path, train, number, status)
     assert train(tmp_path / 'undisturbed')[0] == 0
     left, right = latest(tmp_path / 'stopped'), latest(tmp_path / 'undisturbed')
     assert all(torch.equal(left[key], right[key]) for key in right)
+
+
+def test_a_run_that_went_back_says_how_to_go_on_with_itself(tmp_path, train, basicsr_command):
+    """Begun at 3 again when there is 6: what is printed goes on with 4, not with 6."""
+    for at in (3, 6):
+        train(tmp_path, at, signal.SIGTERM)
+    states = tmp_path / 'experiments' / 'tiny' / 'training_states'
+    _, out, _ = train(tmp_path, 4, signal.SIGTERM, '--force_yml', f'path:resume_state={states / "3.state"}')
+    command = shlex.split(out.splitlines()[-1].partition('go on with: basicsr ')[2])
+    status, _, err = basicsr_command(tmp_path, *command)
+    assert status == 0
+    assert ', iter: 4.' in err
 
 
 def test_slurm_s_warning_saves_and_the_run_goes_on(tmp_path, train):

@@ -69,7 +69,7 @@ def save_training_state(self: BaseModel, epoch: int, current_iter: int) -> None:
     folder, rank = Path(self.opt['path']['training_states']), get_dist_info()[0]
     mine = save_whole(get_random_states(), random_states_path(folder, current_iter, rank)) if rank != 0 else None
     digests = gather([mine])  # the record is written when all have saved theirs
-    run.current.saved_iter = current_iter
+    previous, run.current.saved_iter = run.current.saved_iter, current_iter
     if rank != 0:
         return
     state = {'epoch': epoch, 'iter': current_iter, 'random_states': get_random_states(),
@@ -86,7 +86,7 @@ def save_training_state(self: BaseModel, epoch: int, current_iter: int) -> None:
     record = record_path(folder, current_iter)
     with _stop_if_not_written(record):
         write_whole(record, json.dumps({'files': relative}, indent=1) + '\n')
-    _remove_old(folder, (self.opt.get('logger') or {}).get('keep_last'))
+    _remove_old(folder, previous, current_iter, (self.opt.get('logger') or {}).get('keep_last'))
 
 
 def random_states_path(folder: Path, current_iter: int, rank: int) -> Path:
@@ -152,12 +152,18 @@ def _stop_if_not_written(path: Path) -> Iterator[None]:
                          'iterations are as they were: mend this, and go on with --auto_resume') from None
 
 
-def _remove_old(folder: Path, keep_last: int | None) -> None:
-    """Remove all but the last `logger.keep_last` complete checkpoints; best and latest networks are not among them."""
+def _remove_old(folder: Path, previous: int, current_iter: int, keep_last: int | None) -> None:
+    """Remove all but the last `logger.keep_last` complete checkpoints; best and latest networks are not among them.
+
+    A run that was resumed at an older state finds later ones, of the run that it leaves behind: they do not count, and
+    stay until this run has come past them.
+    """
     if not keep_last:
         return
-    iterations = sorted(int(path.stem) for path in folder.glob('*.json') if path.stem.isdigit())
-    for iteration in iterations[:-keep_last]:
+    saved = [int(path.stem) for path in folder.glob('*.json') if path.stem.isdigit()]
+    passed = [iteration for iteration in saved if previous < iteration < current_iter]
+    own = sorted(iteration for iteration in saved if iteration <= current_iter and iteration not in passed)
+    for iteration in [*passed, *own[:-keep_last]]:
         record = record_path(folder, iteration)
         (folder / f'{iteration}.state').unlink(missing_ok=True)  # first: without it the rest counts for nothing
         for name in json.loads(record.read_text(encoding='utf-8'))['files']:

@@ -10,6 +10,7 @@ from basicsr.models.base_model import BaseModel
 from torch import nn
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host import run
 from pkdn_basicsr.host.checkpoint.saving import damaged_file, save_whole
 
 
@@ -141,6 +142,18 @@ def test_keep_last_removes_the_older_ones(model, tmp_path):
         save(model, iteration)
     assert sorted(everything(tmp_path)) == sorted(f'{name}' for n in (15, 100) for name in (
         f'models/net_g_{n}.pth', f'states/{n}.json', f'states/{n}.state'))
+
+
+def test_a_run_that_went_back_keeps_its_own_last_ones_and_those_it_has_not_come_to(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, 'current', run.Run())
+    for iteration in (10, 20, 30, 40):
+        save(model, iteration)
+    run.current.saved_iter = 10  # as after `path.resume_state: 10.state`
+    model.opt['logger']['keep_last'] = 2
+    for iteration, left in {15: [10, 15, 20, 30, 40], 25: [15, 25, 30, 40], 35: [25, 35, 40], 45: [35, 45]}.items():
+        save(model, iteration)
+        assert sorted(int(path.stem) for path in (tmp_path / 'states').glob('*.state')) == left
+        assert all(damaged_file(tmp_path / 'states', kept) is None for kept in left)
 
 
 def test_foreign_files_are_not_removed(model, tmp_path):
