@@ -78,6 +78,6 @@ def shuffle_by_seed() -> None:
 
     BasicSR 1.4.2 seeds the order with the epoch alone (`data/data_sampler.py:33-35`), so that every `manual_seed`
     sees the faces in the same order, and augmentation draws from worker-local generators, so that a run changes with
-    the number of workers.
+    the number of workers; no issue known.
     """
     basicsr.train.EnlargedSampler = SeededSampler

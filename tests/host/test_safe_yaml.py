@@ -3,6 +3,8 @@ import sys
 import basicsr.train
 import pytest
 import tiny
+import yaml
+from basicsr.utils import options as host_options
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +41,16 @@ def test_the_host_s_own_reader_runs_no_code_either(tmp_path, tiny_faces, monkeyp
                      'found the tag !!python/object/apply:os.system'):
         basicsr.train.parse_options(str(tmp_path), is_train=True)
     assert not canary.exists()
+
+
+def test_the_host_s_loader_is_this_one(tmp_path):
+    canary = tmp_path / 'canary'
+    loader = host_options.ordered_yaml()[0]
+    with pytest.raises(OptionFileError):
+        yaml.load(f'note: {BOMB.format(canary=canary)}', loader)
+    assert not canary.exists()
+    # a merge, which the host's own loader cannot read
+    assert yaml.load('a: &a {b: 1}\nc:\n  <<: *a\n', loader) == {'a': {'b': 1}, 'c': {'b': 1}}
 
 
 @pytest.mark.parametrize('tag', ['!!python/tuple [1]', '!!python/name:os.system x', '!mine {a: 1}', '!!nothing 1'])

@@ -23,8 +23,9 @@ def save_whole_or_stop() -> None:
 
     BasicSR 1.4.2 (`models/base_model.py:195-245, 306-340`) writes over the name that a resumed run will read, so that
     a run killed meanwhile leaves half a file, tries three times and then goes on without a checkpoint ("Just ignore
-    it"), and forgets everything that is random. A state also keeps the random generators and how much of the epoch is
-    done, and `<iteration>.json` the hashes of all files of an iteration; only with it they are complete.
+    it"), and forgets everything that is random; no issue known. A state also keeps the random generators and how much
+    of the epoch is done, and `<iteration>.json` the hashes of all files of an iteration; only with it they are
+    complete.
     """
     BaseModel.save_network = save_network
     BaseModel.save_training_state = save_training_state

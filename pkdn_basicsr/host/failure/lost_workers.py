@@ -14,7 +14,8 @@ _init_worker = basicsr.data.worker_init_fn
 def keep_abandoned_workers_quiet() -> None:
     """Wrap the host's `worker_init_fn`: a worker that is cut off while it hands over a batch prints no traceback.
 
-    It is cut off because the run stops, and the run says why.
+    It is cut off because the run stops, and the run says why. In BasicSR 1.4.2 (`data/__init__.py:97-101`)
+    each worker prints one of its own; no issue known.
     """
     basicsr.data.worker_init_fn = worker_init_fn
 
