@@ -16,7 +16,7 @@ def install() -> None:
     from pkdn_basicsr.host.checkpoint.saving import save_whole_or_stop
     from pkdn_basicsr.host.distributed import start_processes_without_gpu, wrap_networks_for_rank_zero_validation
     from pkdn_basicsr.host.ema import copy_buffers_into_average
-    from pkdn_basicsr.host.epochs import train_to_the_last_iteration
+    from pkdn_basicsr.host.epochs import train_to_the_last_iteration, validate_at_the_last_iteration
     from pkdn_basicsr.host.failure.bad_files import stop_at_bad_files_or_skip_them
     from pkdn_basicsr.host.failure.disk import name_places_that_cannot_be_used
     from pkdn_basicsr.host.failure.finite import stop_at_values_that_are_not_finite
@@ -36,6 +36,7 @@ def install() -> None:
     offer_every_torch_optimizer()
     copy_buffers_into_average()
     train_to_the_last_iteration()
+    validate_at_the_last_iteration()
     archive_under_a_free_name()
     remember_run()
     stop_at_bad_files_or_skip_them()

@@ -1,8 +1,9 @@
-"""How many epochs make the iterations that were asked for."""
+"""The iterations that were asked for, and no other number of them."""
 
 import math
 
 import basicsr.train
+from basicsr.models.base_model import BaseModel
 from torch.utils.data import DataLoader, Dataset
 
 from pkdn_basicsr.errors import UsageError
@@ -32,3 +33,19 @@ def train_to_the_last_iteration() -> None:
 
     basicsr.train.build_dataloader = build_dataloader
     basicsr.train.create_train_val_dataloader = create_train_val_dataloader
+
+
+def validate_at_the_last_iteration() -> None:
+    """Let `BaseModel.validation` after training count no further than `total_iter`.
+
+    BasicSR 1.4.2 (`train.py:162-164, 205-207`) has gone one on when it leaves its loop, so that the last results are
+    logged as those of iteration 2001 of 2000; no issue known.
+    """
+    validate = BaseModel.validation
+
+    def validation(self: BaseModel, dataloader: DataLoader, current_iter: int | str, *args, **kwargs) -> None:
+        if self.is_train:
+            current_iter = min(current_iter, int(self.opt['train']['total_iter']))
+        validate(self, dataloader, current_iter, *args, **kwargs)
+
+    BaseModel.validation = validation

@@ -43,6 +43,8 @@ def frequency_weights(frequencies: Sequence[float]) -> Tensor:
 def weighted_cross_entropy(logits: Tensor, parsing: Tensor, weights: Tensor | None = None) -> Tensor:
     """Cross-entropy, averaged over the known pixels by the weight of their class; see `ParsingLoss`."""
     logits, parsing = _checked_pair(logits, parsing)
+    if weights is not None and len(weights) != logits.shape[1]:
+        raise ValueError(f'expected a weight for each of the {logits.shape[1]} classes, found {len(weights)}')
     if (parsing == _IGNORE).all():
         return logits.sum() * 0  # torch's mean of no pixel is NaN
     return F.cross_entropy(logits, parsing, weights, ignore_index=_IGNORE)

@@ -15,6 +15,7 @@ from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.metrics.confusion import class_iou, confusion_matrix, mean_iou
 from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.prior import check_maps
+from pkdn_basicsr.models.validation_history import add_to_history
 
 
 @MODEL_REGISTRY.register()
@@ -22,14 +23,37 @@ class FaceParserModel(FaceSRModel):
     """`SRModel` for a network of faces to class scores: `network_g` sees `gt` and learns `parsing`; `lq` is not used.
 
     `train.pixel_opt` is the loss of scores and map, such as `ParsingLoss`. Validation counts one confusion matrix over
-    all faces of a set and reports the mean and every class's intersection over union; there are no other metrics and no
-    pictures.
+    all faces of a set and reports the mean and every class's intersection over union, in training also in
+    `validation.csv`, from which a resumed run knows the best mean; there are no other metrics and no pictures.
     """
 
     def __init__(self, opt: dict) -> None:
         super().__init__(opt)
         check_maps(self.get_bare_model(self.net_g), opt['datasets'])
-        self.best_miou: dict[str, tuple[float, int | str]] = {}
+        self.best_metric_results: dict[str, dict[str, dict]] = {}
+
+    @staticmethod
+    def check(opt: dict) -> None:
+        """Check before a run the options of `FaceSRModel`, and that the loss has the network's classes.
+
+        Raises:
+            UsageError: An option does not fit, `val` asks for metrics or pictures, or there are more or fewer
+                `class_frequencies` than `num_classes`.
+        """
+        FaceSRModel.check(opt)
+        val_opt = opt.get('val') or {}
+        if val_opt.get('metrics'):
+            raise UsageError('val.metrics: FaceParserModel measures intersection over union and nothing else; leave it '
+                             'out')
+        if val_opt.get('save_img'):
+            raise UsageError('val.save_img: FaceParserModel saves no pictures; set it to false')
+        if not opt['is_train']:
+            return
+        frequencies = (opt['train'].get('pixel_opt') or {}).get('class_frequencies')
+        num_classes = opt['network_g'].get('num_classes')
+        if frequencies and num_classes and len(frequencies) != num_classes:
+            raise UsageError(f'train.pixel_opt.class_frequencies: expected one for each of the {num_classes} classes '
+                             f'of network_g (num_classes), found {len(frequencies)}; make them equal')
 
     def feed_data(self, data: dict) -> None:
         """Move a batch of `gt` and `parsing` to the device, the map as one byte a pixel."""
@@ -61,8 +85,6 @@ class FaceParserModel(FaceSRModel):
 
     def nondist_validation(self, dataloader: DataLoader, current_iter: int | str, tb_logger, save_img: bool) -> None:
         """Set `self.metric_results` (`miou`, `iou_<class>` of the classes in the truth) and log them."""
-        if self.is_train:
-            current_iter = min(current_iter, int(self.opt['train']['total_iter']))  # the host counts one too far
         scheme = sample_scheme(dataloader.dataset.opt)
         confusion = self._count(dataloader, scheme.num_classes)
         self.metric_results = _results(confusion, scheme)
@@ -77,16 +99,25 @@ class FaceParserModel(FaceSRModel):
         return confusion
 
     def _report(self, dataset_name: str, current_iter: int | str, tb_logger) -> None:
-        best, best_iter = self.best_miou.get(dataset_name, (-math.inf, None))
-        if self.metric_results['miou'] >= best:
-            best, best_iter = self.metric_results['miou'], current_iter
-            self.best_miou[dataset_name] = best, best_iter
+        self._initialize_best_metric_results(dataset_name)
+        self._update_best_metric_result(dataset_name, 'miou', self.metric_results['miou'], current_iter)
+        best = self.best_metric_results[dataset_name]['miou']
         lines = [f'{metric}: {value:.4f}' for metric, value in self.metric_results.items()]
-        lines[0] += f'\tBest: {best:.4f} @ {best_iter} iter'
+        lines[0] += f'\tBest: {best["val"]:.4f} @ {best["iter"]} iter'
         get_root_logger().info('\n\t # '.join([f'Validation {dataset_name}', *lines]))
         if tb_logger:
             for metric, value in self.metric_results.items():
                 tb_logger.add_scalar(f'metrics/{dataset_name}/{metric}', value, current_iter)
+        if self.is_train:
+            add_to_history(self._folder() / 'validation.csv', current_iter, dataset_name, self.metric_results)
+
+    def _metrics(self) -> dict[str, dict]:
+        """Return the metric whose best value is kept; without a section `val` nothing is measured."""
+        return {'miou': {}} if self.opt.get('val') else {}
+
+    def _initialize_best_metric_results(self, dataset_name: str) -> None:
+        """Begin the host's record of a data set; the host itself would ask `val.metrics`."""
+        self.best_metric_results.setdefault(dataset_name, {'miou': {'better': 'higher', 'val': -math.inf, 'iter': -1}})
 
 
 def _results(confusion: np.ndarray, scheme: ParsingScheme) -> dict[str, float]:

@@ -101,8 +101,6 @@ class FaceSRModel(LossDictModel):
             tb_logger: TensorBoard's writer, in process 0 of a training run that has one.
             save_img: Save the results where the host saves them.
         """
-        if self.is_train:
-            current_iter = min(current_iter, int(self.opt['train']['total_iter']))  # the host counts one too far
         with fail_together():
             mine = self._measure_share(dataloader, current_iter, save_img)
         faces = gather(mine)

@@ -41,3 +41,11 @@ def test_batches_for_several_gpus_in_one_process_are_those_that_count(tiny_faces
     faces = build_dataset(opt)
     with usage_error('dataset tiny', '8 images', 'batch of 10 (batch_size_per_gpu 5)'):
         basicsr.train.build_dataloader(faces, opt, num_gpu=2, dist=False, sampler=SeededSampler(faces, 1, 0), seed=0)
+
+
+def test_the_last_validation_is_of_the_last_iteration(tmp_path, tiny_faces, basicsr_command):
+    opt = tiny.train_options(tiny_faces)
+    opt['val']['val_freq'] = 100
+    status, _, log = basicsr_command(tmp_path, 'train', '-opt', tiny.write_options(opt, tmp_path / 'tiny.yml'))
+    assert status == 0
+    assert '@ 2 iter' in log

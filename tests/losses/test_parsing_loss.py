@@ -128,5 +128,7 @@ def test_wrong_input_is_named():
     logits, parsing = sample()
     with pytest.raises(ValueError, match=r'found \(2, 4, 3, 5\) and \(2, 3, 4\)'):
         soft_dice(logits, parsing[..., :-1])
+    with pytest.raises(ValueError, match='each of the 4 classes, found 3'):
+        ParsingLoss(FREQUENCIES[:3])(logits, parsing)
     with pytest.raises(ValueError, match='above 0, found 0'):
         ParsingLoss([0.5, 0.5, 0])

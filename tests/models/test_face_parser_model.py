@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader
 from pkdn_basicsr.archs.face_parser_arch import FaceParser
 from pkdn_basicsr.losses.parsing_loss import ParsingLoss
 from pkdn_basicsr.models.face_parser_model import FaceParserModel
+from pkdn_basicsr.models.validation_history import read_history
 
 CLASSES = ['background', 'skin', 'l_brow', 'r_brow', 'l_eye', 'r_eye', 'nose', 'u_lip', 'mouth', 'l_lip', 'hair']
 
@@ -99,7 +101,27 @@ def test_the_best_mean_is_remembered_with_its_iteration(parser_run, train, batch
     torch.nn.init.zeros_(model.net_g.tail.weight)
     model.validation(loader, 30, None)
     assert model.metric_results['miou'] < best
-    assert model.best_miou == {'tiny-val': (best, 20)}
+    assert model.best_metric_results == {'tiny-val': {'miou': {'better': 'higher', 'val': best, 'iter': 20}}}
+
+
+def test_a_resumed_run_knows_the_best_mean_before_it(parser_run, train, batch, faces):
+    model, loader = build_model(copy.deepcopy(parser_run)), DataLoader(faces)
+    train(model, batch, range(1, 21))
+    model.validation(loader, 20, None)
+    torch.nn.init.zeros_(model.net_g.tail.weight)
+    model.validation(loader, 30, None)
+    resumed = build_model(parser_run)
+    resumed.resume_training({'epoch': 0, 'iter': 30, 'optimizers': [model.optimizer_g.state_dict()],
+                             'schedulers': [model.schedulers[0].state_dict()]})
+    assert resumed.best_metric_results == model.best_metric_results
+    assert resumed.best_metric_results['tiny-val']['miou']['iter'] == 20
+
+
+def test_the_history_has_every_value(parser_run, faces, tmp_path):
+    model = build_model(parser_run)
+    model.validation(DataLoader(faces), 7, None)
+    assert read_history(tmp_path / 'log' / 'validation.csv') == [
+        (7, 'tiny-val', metric, mean) for metric, mean in model.metric_results.items()]
 
 
 def test_tensorboard_gets_every_value(parser_run, faces):
@@ -111,7 +133,7 @@ def test_tensorboard_gets_every_value(parser_run, faces):
 def test_the_hosts_last_validation_is_that_of_the_last_iteration(parser_run, faces):
     model = build_model(parser_run)
     model.validation(DataLoader(faces), 101, None)
-    assert model.best_miou['tiny-val'][1] == 100
+    assert model.best_metric_results['tiny-val']['miou']['iter'] == 100
 
 
 @pytest.mark.parametrize('rank', [0, 1])
@@ -147,3 +169,15 @@ def test_a_scheme_of_other_classes_is_refused_when_the_model_is_built(parser_run
     parser_run['datasets']['train']['parsing_scheme'] = 'celebamask_hq'
     with usage_error('num_classes 11', 'datasets.train', 'celebamask_hq with 19'):
         build_model(parser_run)
+
+
+@pytest.mark.parametrize(('place', 'key', 'value', 'words'), [
+    ('val', 'metrics', {'psnr': {'type': 'calculate_psnr'}}, ['val.metrics', 'intersection over union']),
+    ('val', 'save_img', True, ['val.save_img', 'false']),
+    ('train', 'pixel_opt', {'type': 'ParsingLoss', 'class_frequencies': [0.1] * 19},
+     ['train.pixel_opt.class_frequencies', '11 classes of network_g', 'found 19'])])
+def test_what_it_cannot_do_is_refused_before_a_run(parser_run, place, key, value, words, usage_error):
+    FaceParserModel.check(parser_run)
+    parser_run[place][key] = value
+    with usage_error(*words):
+        FaceParserModel.check(parser_run)

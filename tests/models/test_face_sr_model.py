@@ -199,7 +199,7 @@ def test_a_history_of_something_else_is_named(steered, usage_error, tmp_path):
     model, _ = steered
     (tmp_path / 'log' / 'validation.csv').write_text('a,b\n1,2\n')
     with usage_error('validation.csv', 'move it away'):
-        model.resume_training({'iter': 1, 'optimizers': [model.optimizer_g.state_dict()],
+        model.resume_training({'epoch': 0, 'iter': 1, 'optimizers': [model.optimizer_g.state_dict()],
                                'schedulers': [model.schedulers[0].state_dict()]})
 
 

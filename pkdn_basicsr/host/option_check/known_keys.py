@@ -80,8 +80,9 @@ DEGRADATION = ('gt_size', 'gt_usm', 'second_blur_prob', *(f'{key}{order}' for or
 """What the models of Real-ESRGAN read unless `high_order_degradation` is false."""
 
 _USM = ('l1_gt_usm', 'percep_gt_usm', 'gan_gt_usm')
-_STEP = _SR.plus('train.amp', 'train.channels_last', 'train.compile', 'train.grad_clip', 'train.accumulate',
-                 'train.activation_checkpointing')
+_OF_STEP = ('train.amp', 'train.channels_last', 'train.compile', 'train.grad_clip', 'train.accumulate',
+            'train.activation_checkpointing')
+_STEP = _SR.plus(*_OF_STEP)
 _FACE = _STEP.plus('val.save_best', 'val.panels')
 
 MODELS = {
@@ -110,7 +111,8 @@ MODELS = {
     'LossDictModel': _STEP,
     'FaceSRModel': _FACE,
     'PKDNTeacherModel': _FACE,
-    'FaceParserModel': _FACE,
+    'FaceParserModel': Keys(('network_g',), ('train.ema_decay', *_OF_STEP),
+                            ('scale', 'train.optim_g', 'train.scheduler', 'train.pixel_opt')),
     'MultiOutputModel': _FACE.plus(trained=('train.output_losses',)),
     'DistillationModel': _FACE.plus('train.feature_opt', 'train.soft_opt', 'train.begin_as_teacher',
                                     trained=('network_t',)),

@@ -38,6 +38,20 @@ def test_a_key_that_nothing_reads_is_an_error(check, run_options, place, key, wo
 
 
 @pytest.mark.parametrize(('place', 'key', 'value'), [
+    ('val', 'save_best', 'miou'), ('val', 'panels', 2), ('val', 'pbar', True),
+    ('train', 'perceptual_opt', {'type': 'L1Loss'})])
+def test_a_face_parser_does_not_read_all_that_its_base_reads(check, run_options, tiny_faces, place, key, value):
+    for dataset in run_options['datasets'].values():
+        dataset['dataroot_parsing'] = str(tiny_faces / 'parsing')
+    run_options.update(model_type='FaceParserModel', scale=1, network_g={'type': 'FaceParser'})
+    del run_options['val']['metrics']
+    assert check(run_options).errors == []
+    run_options[place][key] = value
+    error, = check(run_options).errors
+    assert f'{place}.{key}: FaceParserModel does not know it' in error
+
+
+@pytest.mark.parametrize(('place', 'key', 'value'), [
     ('train', 'gan_opt', None), ('train', 'soft_opt', None), ('train', 'amp', False),
     ('path', 'pretrain_network_d', None),
     ('datasets.val', 'on_bad_file', 'stop'), ('train', 'activation_checkpointing', False)])
