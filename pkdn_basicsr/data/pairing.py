@@ -1,12 +1,14 @@
 """Which files belong together: images, their low-resolution versions and their parsing maps, matched by name."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pkdn_basicsr.errors import UsageError
 
 _SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'}
+_FILE_NAME = re.compile(rf'(.+?)(?:{"|".join(map(re.escape, sorted(_SUFFIXES)))})(?!\S)', re.IGNORECASE)
 
 
 def index_folder(root: str, option: str) -> dict[str, str]:
@@ -41,7 +43,10 @@ def index_folder(root: str, option: str) -> dict[str, str]:
 
 
 def read_name_list(path: str, option: str) -> list[str]:
-    """Read one name per line as keys (suffix dropped); what follows white space is ignored, as in BasicSR's meta files.
+    """Read one name per line as keys (suffix dropped); what follows it is ignored, as in BasicSR's meta files.
+
+    A name ends with the first suffix of a picture that white space follows, and so may have spaces in it; one without
+    such a suffix ends at the first white space.
 
     Raises:
         UsageError: No such file, not text, or no name in it.
@@ -53,11 +58,16 @@ def read_name_list(path: str, option: str) -> list[str]:
     except UnicodeDecodeError:
         raise UsageError(f'{option}: {os.path.abspath(path)} is not UTF-8 text; expected a list of one name a '
                          'line') from None
-    keys = [key_of(line.split()[0]) for line in lines if line.strip()]
+    keys = [_first_key(line.strip()) for line in lines if line.strip()]
     if not keys:
         raise UsageError(f'{option}: {os.path.abspath(path)} names no file; write one name a line or leave the option '
                          'out')
     return keys
+
+
+def _first_key(line: str) -> str:
+    name = _FILE_NAME.match(line)
+    return name[1] if name else line.split()[0]
 
 
 def key_of(name: str) -> str:

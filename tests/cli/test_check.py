@@ -269,12 +269,25 @@ def test_names_are_listed_for_exclude_file_and_old_lists_go(project):
     swapped_map(project)
     project.check()
     names = project.root / 'results' / 'check_toy' / 'left_right_train.txt'
-    assert names.read_text() == '00014\n'
+    assert names.read_text() == '00014.png\n'
     project.opt['datasets']['train']['exclude_file'] = 'left_out.txt'
     shutil.copy(names, project.root / 'left_out.txt')
     assert project.check()[0] == 0
     assert project.found() == []
     assert not names.exists()
+
+
+def test_lists_of_names_with_spaces_can_be_used(project):
+    swapped_map(project)
+    for kind in ('images', 'parsing'):
+        project.path(kind, 14).rename(project.root / 'faces' / kind / '00001 (1).png')
+    split = project.root / 'faces' / 'split_train.txt'
+    split.write_text(split.read_text().replace('00014', '00001 (1)'))
+    project.check('--out', 'found')
+    assert project.findings('found')[0]['file'] == 'faces/parsing/00001 (1).png'
+    project.opt['datasets']['train']['exclude_file'] = 'found/left_right_train.txt'
+    assert project.check()[0] == 0
+    assert project.found() == []
 
 
 def test_the_report_names_the_first_files_and_counts_all(project):

@@ -106,6 +106,14 @@ def test_a_name_list_drops_suffixes_blank_lines_and_what_follows_the_name(tmp_pa
     assert read_name_list(str(path), 'x') == ['b', 'a', 'sub/img.v2', 'img.v2']
 
 
+@pytest.mark.parametrize(('line', 'key'), [
+    ('photo (1).png (128,128,3)', 'photo (1)'), ('my face.v2.JPEG', 'my face.v2'), ('in here/a.png b.png', 'in here/a'),
+    ('a.pngs b.tiff\t0', 'a.pngs b'), ('a face', 'a'), ('a.png/b 1', 'a.png/b'), ('.png 1', '.png')])
+def test_a_name_goes_up_to_its_suffix_and_without_one_to_the_first_space(tmp_path, line, key):
+    (tmp_path / 'list.txt').write_text(f'{line}\n')
+    assert read_name_list(str(tmp_path / 'list.txt'), 'x') == [key]
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     path = tmp_path / 'list.txt'
     path.write_text('a.png\nb.png\n', encoding='utf-8-sig')

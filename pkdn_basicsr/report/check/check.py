@@ -141,11 +141,15 @@ def _remove_old(folder: Path, phases: Iterable[str]) -> None:
 
 
 def _names_by_kind(summary: SetSummary) -> dict[str, dict[str, None]]:
-    """Return the faces that each kind was found in, each once, in order."""
+    """Return the file names of the faces that each kind was found in, each once, in order.
+
+    With their suffixes, since lists of names cut a name without one at its first space.
+    """
+    suffixes = {face.name: Path(face.gt).suffix for face in summary.files.faces}
     names: dict[str, dict[str, None]] = {}
     for finding in summary.findings:
         if finding.name:
-            names.setdefault(finding.kind, {})[finding.name] = None
+            names.setdefault(finding.kind, {})[finding.name + suffixes[finding.name]] = None
     return names
 
 

@@ -67,7 +67,7 @@ class Finding:
         dataset: Key of the data set under `datasets` in the option file.
         file: The file it is about; empty where it is about the whole set.
         detail: What exactly, in words.
-        name: The sample's name as lists of names have it; empty where it is about no sample.
+        name: The sample's name without suffix; empty where it is about no sample.
     """
 
     kind: str
