@@ -72,7 +72,11 @@ def plan_celeba(root: Path, sizes: Sizes, crop: str = 'dic', pictures: str | Non
 
 def _picture_folder(root: Path, crop: str, pictures: str | None) -> Path:
     if pictures is not None:
-        return root / pictures
+        below = os.path.relpath(root / pictures, root)  # sources are named, and faces written, by their place below it
+        if below.split(os.sep)[0] == os.pardir:
+            raise UsageError(f'celeba: --pictures must be a folder below {root}, found {pictures}; move or link it '
+                             'there, or give a --src that has it')
+        return root / below
     found = [path for name in PICTURES[crop] if (path := find_below(root, name))]
     if not found:
         raise UsageError(f'celeba: found no folder {" or ".join(PICTURES[crop])} in {root} or its Img, which crop '

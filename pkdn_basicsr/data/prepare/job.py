@@ -66,7 +66,8 @@ def prepare(plan: Plan, dst: Path, workers: int, lmdb: bool = False) -> Result:
     check_plan(plan, dst)
     result, altered = Result(), []
     with _sole_user(plan, dst), closing(Journal(dst)) as journal:
-        tasks = ((recipe, journal.entry(recipe.name)) for recipe in plan.recipes)
+        entries = ((recipe, journal.entry(recipe.name)) for recipe in plan.recipes)
+        tasks = ((recipe, entry, journal.earlier(entry)) for recipe, entry in entries)
         with parallel_map(Work(plan.root, dst), tasks, len(plan.recipes), workers) as outcomes:
             for outcome in tqdm(outcomes, 'preparing', total=len(plan.recipes), unit='picture'):
                 result.count(outcome)
@@ -110,14 +111,15 @@ def _keep(outcome: Outcome, dst: Path, journal: Journal) -> list[str]:
     """Write what was made; return the files that stand in the way because they are somebody's."""
     entry, old = outcome.entry, journal.entry(outcome.entry.name)
     ours = {path: sha for face in old.faces for path, sha in face.files.items()} if old else {}
-    foreign = [path for path, content in outcome.contents.items()
-               if not (_sha256(dst / path) in (None, sha256(content), ours.get(path))
-                       or journal.was_ours(path, _sha256(dst / path)))]
+    dropped = ours.keys() - {path for face in entry.faces for path in face.files}
+    there = {path: sha for path in {*dropped, *outcome.contents} if (sha := _sha256(dst / path))}
+    made_here = {path for path, sha in there.items() if sha == ours.get(path) or journal.was_ours(path, sha)}
+    foreign = [path for path in there.keys() & outcome.contents.keys() - made_here
+               if there[path] != sha256(outcome.contents[path])]
     if foreign:
         return foreign
-    for path in ours.keys() - {path for face in entry.faces for path in face.files}:
-        if _sha256(dst / path) == ours[path]:  # of a source that has changed, and no longer gives this face
-            (dst / path).unlink()
+    for path in dropped & made_here:  # of a source that has changed, and no longer gives these faces
+        (dst / path).unlink()
     if entry != old:
         journal.add(entry)
     for path, content in outcome.contents.items():

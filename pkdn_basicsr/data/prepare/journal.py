@@ -56,8 +56,13 @@ class Journal:
         return Entry.from_json(json.loads(self._file.readline()))
 
     def was_ours(self, path: str, sha256: str) -> bool:
-        """Tell whether a file of this content was made here earlier under this path, and has been replaced since."""
+        """Tell whether a file of this content was made here earlier under this path, before what is noted now."""
         return sha256 in self._earlier.get(path, ())
+
+    def earlier(self, entry: Entry | None) -> dict[str, frozenset[str]]:
+        """Return what `was_ours` knows of an entry's files: path -> hashes."""
+        files = [path for face in entry.faces for path in face.files] if entry else []
+        return {path: frozenset(self._earlier[path]) for path in files if path in self._earlier}
 
     def add(self, entry: Entry) -> None:
         """Note what is about to be written for a source picture."""

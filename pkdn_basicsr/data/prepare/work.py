@@ -65,7 +65,7 @@ class Outcome:
     Attributes:
         entry: The new entry, or the old one if all is still as it was made.
         contents: Files to write, path below the output folder -> content; empty if there is nothing to do.
-        altered: Files that are neither missing nor as they were made.
+        altered: Files that are neither missing nor as they were made, now or earlier.
     """
 
     entry: Entry
@@ -85,14 +85,20 @@ class Work:
     root: Path | None
     dst: Path
 
-    def __call__(self, task: tuple[Recipe, Entry | None]) -> Outcome:
-        """Verify what the journal says was made, and make what is missing or whose sources have changed."""
-        recipe, entry = task
+    def __call__(self, task: tuple[Recipe, Entry | None, Mapping[str, frozenset[str]]]) -> Outcome:
+        """Verify what the journal says was made, and make what is missing or whose sources have changed.
+
+        Args:
+            task: The recipe, its entry in the journal, and what its files held earlier (`Journal.earlier`): a file that
+                still does was never replaced, and counts as missing.
+        """
+        recipe, entry, earlier = task
         sources = {source: _known_sha256(self.root / source) for source in recipe.sources}
         if entry and not entry.skipped and entry.sources == sources and entry.split == recipe.split:
             found = {path: _known_sha256(self.dst / path) for face in entry.faces for path in face.files}
             wanted = {path: sha for face in entry.faces for path, sha in face.files.items()}
-            altered = tuple(path for path, sha in found.items() if sha and sha != wanted[path])
+            altered = tuple(path for path, sha in found.items()
+                            if sha not in ('', wanted[path], *earlier.get(path, ())))
             if altered or found == wanted:
                 return Outcome(entry, altered=altered)
         return self._make(recipe, sources)

@@ -2,6 +2,7 @@ import json
 import math
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +93,13 @@ def test_a_box_may_come_from_another_list_and_picture_folder(original, tmp_path)
     face = only_face(plan, 3)
     assert face.facts['crop_box'] == [14, 34, 156, 176]
     assert plan.recipes[3].sources == ('Img/img_align_celeba/000004.jpg',)
+
+
+@pytest.mark.parametrize('write', [Path.absolute, lambda path: Path('deep/..') / path])
+def test_the_picture_folder_may_be_named_in_any_way(original, monkeypatch, write):
+    monkeypatch.chdir(original)
+    pictures = write(Path('Img/img_celeba'))
+    assert plan_celeba(Path(), SMALL, pictures=str(pictures)).settings == plan_celeba(original, SMALL).settings
 
 
 @pytest.fixture
@@ -244,6 +252,14 @@ def test_options_that_do_not_go_together_are_named(raw, usage_error):
         plan_celeba(raw, SMALL, 'first18000', boxes=raw / 'Anno/list_bbox_celeba.txt')
     with usage_error('img_align_celeba', 'img_celeba', '--boxes'):
         plan_celeba(raw, SMALL, pictures='Img/img_align_celeba')
+
+
+@pytest.mark.parametrize('outside', ['../other', '{}/other'])
+def test_pictures_outside_the_source_are_refused(raw, tmp_path, usage_error, outside):
+    (raw / 'Img/img_align_celeba').rename(tmp_path / 'other')
+    pictures = outside.format(tmp_path)
+    with usage_error('--pictures', f'below {raw}', f'found {pictures}'):
+        plan_celeba(raw, SMALL, 'first18000', pictures)
 
 
 @pytest.mark.parametrize('box', ['300 40 90 90', '10 240 9 9', '-90 40 90 90', '100 40 0 90', '0 0 0 0'])

@@ -18,6 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pkdn_basicsr.data.lmdb_file import LmdbFile
+from pkdn_basicsr.data.pairing import read_name_list
 from pkdn_basicsr.data.picture import read_picture
 from pkdn_basicsr.data.prepare import parallel
 from pkdn_basicsr.data.prepare.job import describe, prepare
@@ -98,6 +99,14 @@ def test_a_set_has_pictures_lists_and_a_manifest_that_agree(raw, tmp_path):
     assert face['sources'] == {'3.png': sha256(raw / '3.png')}
     assert face['files'] == {path: sha256(dst / path) for path in
                              ('images/3.png', 'lq_x4/3.png', 'lq_x8/3.png', 'parsing/3.png')}
+
+
+def test_data_sets_read_names_with_spaces_from_the_lists(raw, tmp_path):
+    (raw / '0.png').rename(raw / '1 (1).png')
+    prepare(plan_of(raw), tmp_path / 'set', 1)
+    names = ['1 (1)', *'123456']
+    assert read_name_list(str(tmp_path / 'set' / 'meta_info.txt'), 'x') == names
+    assert read_name_list(str(tmp_path / 'set' / 'split_train.txt'), 'x') == names[:5]
 
 
 def sha256(path: Path) -> str:
@@ -273,6 +282,41 @@ def test_a_full_disk_is_one_error_and_the_next_run_goes_on(raw, tmp_path, usage_
     assert all(contents(whole)[path] == content for path, content in contents(dst).items())
     prepare(plan_of(raw), dst, 1)
     assert contents(dst) == contents(whole)
+
+
+@pytest.fixture
+def failed_rewrite(raw, tmp_path, usage_error):
+    """A set of two faces of one picture, which the picture's next version could not replace."""
+    dst, plan = tmp_path / 'set', Plan(raw, [Copy('0.png', faces=2)], plan_of(raw).settings)
+    prepare(plan, dst, 1)
+    Image.new('RGB', (40, 40), 'red').save(raw / '0.png')
+    (dst / FOLDER / 'unfinished').mkdir()
+    with usage_error('cannot be written', 'run the same command again'):
+        prepare(plan, dst, 1)
+    (dst / FOLDER / 'unfinished').rmdir()
+    return plan, dst
+
+
+def test_a_rewrite_that_failed_is_done_by_the_next_run(failed_rewrite, tmp_path):
+    plan, dst = failed_rewrite
+    assert prepare(plan, dst, 1).made == 1
+    prepare(plan, tmp_path / 'fresh', 1)
+    assert contents(dst) == contents(tmp_path / 'fresh')
+
+
+def test_after_a_rewrite_that_failed_somebody_s_file_is_left_alone(failed_rewrite, usage_error):
+    plan, dst = failed_rewrite
+    (dst / 'parsing' / '0.png').write_text('my own work')
+    with usage_error('1 files', 'parsing/0.png', 'move'):
+        prepare(plan, dst, 1)
+    assert (dst / 'parsing' / '0.png').read_text() == 'my own work'
+
+
+def test_after_a_rewrite_that_failed_faces_that_are_no_longer_given_are_taken_away(failed_rewrite, raw):
+    plan, dst = failed_rewrite
+    Image.new('RGB', (40, 40)).save(raw / '0.png')
+    prepare(Plan(raw, [Copy('0.png')], plan.settings), dst, 1)
+    assert [path.name for path in (dst / 'images').iterdir()] == ['0.png']
 
 
 def test_a_place_that_cannot_be_written_to_is_one_error(raw, tmp_path, usage_error):
