@@ -112,8 +112,8 @@ def compare(plan: Plan, faces: FaceSet, folder: Path) -> Comparison | None:
         return None
     costs = measure_costs(methods, faces, plan.latency)
     results = {method.name: MethodResult(
-        method.network_opt, method.option_file, method.checkpoint, method.prior and method.prior.description,
-        method.recipe['maps'], method.sees_truth, cost, *values[method.name])
+        method.network_opt, method.option_file, method.checkpoint, method.recipe['param_key'],
+        method.prior and method.prior.description, method.recipe['maps'], method.sees_truth, cost, *values[method.name])
         for method, cost in zip(methods, costs, strict=True)}
     reference = plan.reference if plan.reference in results else methods[0].name
     comparison = Comparison(plan.name, faces.options['name'], plan.scale, faces.lq_size, faces.images, faces.sha256,

@@ -21,6 +21,8 @@ class MethodResult:
         network: Its class and arguments, `network_g` of its option file.
         option_file: That file.
         checkpoint: Its weights; None for a network that has none.
+        param_key: Under which key of that file they lie; None for bare ones, and where an earlier version has not
+            written it down.
         prior: What map it sees; None when it sees the low-resolution face alone.
         maps: `maps:` of its entry, with the hash of the parser; None for the data set's maps, or none.
         sees_truth: Whether it sees what is not there in use; it then takes no part in the ranking.
@@ -32,6 +34,7 @@ class MethodResult:
     network: Mapping
     option_file: FileRecord
     checkpoint: FileRecord | None
+    param_key: str | None
     prior: str | None
     maps: Mapping | None
     sees_truth: bool

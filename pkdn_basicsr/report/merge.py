@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.report.comparison import Comparison
+from pkdn_basicsr.report.comparison import Comparison, MethodResult
 
 
 def merge(comparisons: Mapping[str, Comparison], reference: str | None) -> Comparison:
@@ -25,7 +25,7 @@ def merge(comparisons: Mapping[str, Comparison], reference: str | None) -> Compa
             raise UsageError(f'{file} is about other faces ({other.dataset}, {len(other.images)}, x{other.scale}) than '
                              f'{first_file} ({first.dataset}, {len(first.images)}, x{first.scale})')
         for name, result in other.methods.items():
-            if name in methods and _identity(methods[name]) != _identity(result):
+            if name in methods and _differ(methods[name], result):
                 raise UsageError(f"{file} and an earlier file have different methods named '{name}'; rename one in its "
                                  'option file and run that again')
             methods.setdefault(name, result)
@@ -49,7 +49,12 @@ def merge(comparisons: Mapping[str, Comparison], reference: str | None) -> Compa
     return replace(first, metrics=metrics, missing=missing, methods=methods, reference=reference)
 
 
-def _identity(result) -> tuple:
+def _differ(one: MethodResult, other: MethodResult) -> bool:
+    keys = {one.param_key, other.param_key} - {None}  # earlier versions have not written it down
+    return len(keys) > 1 or _identity(one) != _identity(other)
+
+
+def _identity(result: MethodResult) -> tuple:
     return result.network, result.checkpoint and result.checkpoint.sha256, result.prior, _meaning(result.maps or {})
 
 

@@ -113,12 +113,13 @@ def load_method(name: str, entry: str | dict, device: torch.device, earlier: Map
     if 'network_g' not in opt:
         raise UsageError(f"method '{name}': {entry['opt']} has no network_g")
     check_components({'network_g': opt['network_g']})
-    recipe = {'network': dict(opt['network_g']), 'checkpoint': None, 'maps': _traceable(entry.get('maps'))}
+    recipe = {'network': dict(opt['network_g']), 'checkpoint': None, 'param_key': None,
+              'maps': _traceable(entry.get('maps'))}
     net = build_untrained(opt['network_g'])
     checkpoint = None
     if any(True for _ in net.parameters()):
-        path = os.path.expanduser(shipped_or_path(entry.get('checkpoint') or _checkpoint_path(opt)))
-        checkpoint = _load_weights(name, net, path, opt)
+        path = entry.get('checkpoint') or _checkpoint_path(name, entry['opt'], opt)
+        checkpoint, recipe['param_key'] = _load_weights(name, net, os.path.expanduser(shipped_or_path(path)), opt)
         recipe['checkpoint'] = checkpoint.sha256
     net = net.to(device).eval()
     scheme = _scheme(opt)
@@ -167,25 +168,29 @@ def _scheme(opt: dict) -> str:
     return next(filter(None, schemes), 'celebamask_hq')
 
 
-def _checkpoint_path(opt: dict) -> str:
+def _checkpoint_path(name: str, file: str, opt: dict) -> str:
     """Return what the option file starts from, or else what training with it ends with."""
     path_opt = opt.get('path') or {}
     if path_opt.get('pretrain_network_g'):
         return path_opt['pretrain_network_g']
+    if not isinstance(opt.get('name'), str):
+        raise UsageError(f"method '{name}': {file}: name: expected that of the training, whose folder has the weights, "
+                         f"found {opt.get('name')!r}; add it, path.pretrain_network_g, or the method's checkpoint")
     root = path_opt.get('experiments_root') or 'experiments'
     return os.path.join(root, opt['name'], 'models', 'net_g_latest.pth')
 
 
-def _load_weights(name: str, net: nn.Module, path: str, opt: dict) -> FileRecord:
+def _load_weights(name: str, net: nn.Module, path: str, opt: dict) -> tuple[FileRecord, str | None]:
+    """Return the file, and under which of its keys the weights lie; None: bare ones."""
     if not os.path.isfile(path):
         raise MissingCheckpointError(f"method '{name}': no such checkpoint: {os.path.abspath(path)}; train it first, "
                                      'or go on without it by --allow-missing')
     try:
         saved = read_plain(path)
         wished = (opt.get('path') or {}).get('param_key_g')
-        keys = [key for key in (wished, 'params_ema', 'params') if key in saved]
-        net.load_state_dict(saved[keys[0]] if keys else saved)
+        found = next((key for key in (wished, 'params_ema', 'params') if key in saved), None)
+        net.load_state_dict(saved if found is None else saved[found])
     except Exception as error:  # torch has many for a damaged file
         reason = ' '.join(str(error).split())[:300]
         raise UsageError(f"method '{name}': {path} does not fit {type(net).__name__}: {reason}") from None
-    return record_file(path)
+    return record_file(path), found

@@ -154,6 +154,23 @@ def test_what_depends_on_something_that_changed_is_computed_again(project, chang
     assert (project / 'out' / 'per_image.csv').read_bytes() != first
 
 
+def test_raw_and_averaged_weights_of_a_checkpoint_keep_their_values(project):
+    weights = {key: PKDNTeacher(19, **TINY).state_dict() for key in ('params', 'params_ema')}
+    torch.save(weights, 'teacher.pth')
+    teacher = yaml.safe_load((project / 'teacher.yml').read_text())
+    for key in weights:
+        path = {'pretrain_network_g': 'teacher.pth', 'param_key_g': key}
+        (project / f'{key}.yml').write_text(yaml.safe_dump({**teacher, 'path': path}))
+    edit(project, lambda opt: opt.update(methods={key: f'{key}.yml' for key in weights}))
+    tables = []
+    for _ in range(2):
+        run(COMPARE)
+        tables.append((project / 'out' / 'per_image.csv').read_bytes())
+    assert tables[0] == tables[1]
+    methods = json.loads((project / 'out' / 'summary.json').read_text())['methods']
+    assert {name: method['param_key'] for name, method in methods.items()} == {key: key for key in weights}
+
+
 def test_several_test_sets_have_a_folder_each(project):
     edit(project, lambda opt: opt['datasets'].update(test_2={**opt['datasets']['test'], 'name': 'again'}))
     run(COMPARE)

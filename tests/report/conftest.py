@@ -58,7 +58,7 @@ class MapReader(torch.nn.Module):
 
 def make_method(name, net, prior=None):
     return Method(name, net, {'type': type(net).__name__}, FileRecord('x.yml', '0'), None, prior, 'celebamask_hq',
-                  {'network': name, 'maps': None})
+                  {'network': name, 'param_key': None, 'maps': None})
 
 
 @pytest.fixture
@@ -73,10 +73,11 @@ RUN = Run('2026-01-02T03:04:05+00:00', FileRecord('compare.yml', 'ab'), 'a proce
 @pytest.fixture
 def make_result():
     """`make_result(metric=values, ..., **changes)`: what a method reached."""
-    def make(*, sees_truth=False, prior=None, maps=None, cost=None, run=RUN, checkpoint=None, **values):
+    def make(*, sees_truth=False, prior=None, maps=None, cost=None, run=RUN, checkpoint=None,
+             param_key=None, **values):
         cost = cost or Cost(1_500_000, 2_000_000_000, {'aten::add': 3}, .0125)
-        return MethodResult({'type': 'Net'}, FileRecord('net.yml', 'cd'), checkpoint, prior, maps, sees_truth,
-                            cost, run,
+        return MethodResult({'type': 'Net'}, FileRecord('net.yml', 'cd'), checkpoint, param_key, prior, maps,
+                            sees_truth, cost, run,
                             {metric: np.array(column) for metric, column in values.items()})
     return make
 

@@ -4,6 +4,7 @@ import pytest
 
 from pkdn_basicsr.report.cost import LatencyRule
 from pkdn_basicsr.report.merge import merge
+from pkdn_basicsr.report.provenance import FileRecord
 
 
 def test_all_methods_come_together_once(make_comparison, make_result):
@@ -43,6 +44,17 @@ def test_one_name_for_two_methods_is_refused(make_comparison, make_result, usage
     other = make_comparison({'a': make_result(psnr=[2.], prior='the true parsing map')})
     with usage_error('other.json', "'a'", 'rename'):
         merge({'one.json': one, 'other.json': other}, None)
+
+
+def test_raw_and_averaged_weights_of_a_checkpoint_are_two_methods(make_comparison, make_result, usage_error):
+    def comparison(param_key):
+        return make_comparison({'a': make_result(psnr=[1.], checkpoint=FileRecord('w.pth', '12'), param_key=param_key)})
+
+    with usage_error('two.json', "'a'", 'rename'):
+        merge({'one.json': comparison('params'), 'two.json': comparison('params_ema')}, None)
+    before_keys_were_written_down = comparison(None)
+    merged = merge({'one.json': comparison('params'), 'old.json': before_keys_were_written_down}, None)
+    assert merged.methods['a'].param_key == 'params'
 
 
 def test_an_unknown_reference_is_refused(make_comparison, make_result, usage_error):

@@ -43,9 +43,13 @@ def test_averaged_weights_come_first_and_param_key_decides(tmp_path, option_file
     plain, averaged = PKDNStudent(**TINY), PKDNStudent(**TINY)
     save(tmp_path / 'w.pth', params=plain.state_dict(), params_ema=averaged.state_dict())
     path = {'pretrain_network_g': 'w.pth'}
-    assert torch.equal(load_method('m', option_file(path=path), CPU, {}).net.head.weight, averaged.head.weight)
+    first = load_method('m', option_file(path=path), CPU, {})
+    assert torch.equal(first.net.head.weight, averaged.head.weight)
+    assert first.recipe['param_key'] == 'params_ema'
     path['param_key_g'] = 'params'
-    assert torch.equal(load_method('m', option_file(path=path), CPU, {}).net.head.weight, plain.head.weight)
+    second = load_method('m', option_file(path=path), CPU, {})
+    assert torch.equal(second.net.head.weight, plain.head.weight)
+    assert second.recipe['param_key'] == 'params'
 
 
 def test_an_entry_may_name_another_checkpoint(tmp_path, option_file):
@@ -53,6 +57,7 @@ def test_an_entry_may_name_another_checkpoint(tmp_path, option_file):
     torch.save(other.state_dict(), tmp_path / 'bare.pth')  # without BasicSR's 'params'
     method = load_method('m', {'opt': option_file(), 'checkpoint': 'bare.pth'}, CPU, {})
     assert torch.equal(method.net.head.weight, other.head.weight)
+    assert method.recipe['param_key'] is None
 
 
 def test_an_entry_may_name_shipped_weights_and_they_may_be_safetensors(option_file, monkeypatch, tmp_path):
@@ -84,6 +89,13 @@ def test_a_network_without_parameters_needs_no_checkpoint(option_file):
 def test_missing_checkpoint_names_method_and_file(tmp_path, option_file):
     with pytest.raises(MissingCheckpointError, match="method 'mine'.*net_g_latest.pth"):
         load_method('mine', option_file(), CPU, {})
+
+
+@pytest.mark.parametrize('name', [None, 5])
+def test_an_option_file_without_a_name_must_tell_its_checkpoint(option_file, name, usage_error):
+    file = option_file(name=name)
+    with usage_error("method 'mine'", 'option.yml: name', repr(name), 'path.pretrain_network_g'):
+        load_method('mine', file, CPU, {})
 
 
 def test_checkpoint_of_another_network_is_refused_in_one_line(tmp_path, option_file):

@@ -31,7 +31,7 @@ def test_the_documented_keys(comparison, tmp_path):
 def test_what_was_written_is_read_again(comparison, make_result, tmp_path):
     later = replace(comparison.methods['alone'].run, date='2027-01-01T00:00:00+00:00')
     methods = {**comparison.methods, 'other': make_result(psnr=[1.25, 2.], distance=[.25, .5], run=later,
-                                                          checkpoint=FileRecord('w.pth', '12'))}
+                                                          checkpoint=FileRecord('w.pth', '12'), param_key='params')}
     written = replace(comparison, methods=methods)
     write_summary(written, tmp_path)
     read = read_summary(tmp_path / 'summary.json')
@@ -40,6 +40,15 @@ def test_what_was_written_is_read_again(comparison, make_result, tmp_path):
             np.testing.assert_array_equal(read.methods[name].values[metric], values)
         assert replace(read.methods[name], values={}) == replace(result, values={})
     assert replace(read, methods={}) == replace(written, methods={})
+
+
+def test_a_summary_from_before_keys_of_weights_is_read(make_comparison, make_result, tmp_path):
+    write_summary(make_comparison({'a': make_result(psnr=[1.], param_key='params')}), tmp_path)
+    path = tmp_path / 'summary.json'
+    summary = json.loads(path.read_text())
+    del summary['methods']['a']['param_key']
+    path.write_text(json.dumps(summary))
+    assert read_summary(path).methods['a'].param_key is None
 
 
 def test_unknown_values_are_null_and_stay_unknown(make_comparison, make_result, tmp_path):
