@@ -48,7 +48,8 @@ class StepOptions:
 
         Raises:
             UsageError: A value that cannot be, a batch that cannot be cut into so many equal parts, parts with
-                `static_graph`, or compilation for the host's way of using several GPUs in one process.
+                `static_graph`, or compilation or recomputed blocks with the host's way of using several GPUs in one
+                process.
         """
         if not opt.get('is_train'):
             return cls()
@@ -59,15 +60,16 @@ class StepOptions:
         if grad_clip is not None and not (_is_number(grad_clip, int | float) and grad_clip > 0):
             raise UsageError(f'train.grad_clip: expected a norm above 0, found {grad_clip!r}')
         compile_arguments = _compile_arguments(train_opt.get('compile', False))
-        if compile_arguments is not None and opt['num_gpu'] > 1 and not opt['dist']:
-            raise UsageError('train.compile does not go with several GPUs in one process (DataParallel): start one '
-                             'process for each with torchrun and --launcher pytorch')
+        recompute = _switch(train_opt, 'activation_checkpointing')
+        for key, is_wished in (('compile', compile_arguments is not None), ('activation_checkpointing', recompute)):
+            if is_wished and opt['num_gpu'] > 1 and not opt['dist']:  # copies would run the first GPU's forward
+                raise UsageError(f'train.{key} does not go with several GPUs in one process (DataParallel): start one '
+                                 'process for each with torchrun and --launcher pytorch')
         parts = _number_of_parts(train_opt.get('accumulate', 1), opt['datasets'].get('train') or {})
         if parts > 1 and opt.get('static_graph'):
             raise UsageError('train.accumulate does not go with static_graph: DDP then expects to exchange gradients '
                              'after every part; leave one of them out')
-        return cls(amp, _switch(train_opt, 'channels_last'), compile_arguments, grad_clip, parts,
-                   _switch(train_opt, 'activation_checkpointing'))
+        return cls(amp, _switch(train_opt, 'channels_last'), compile_arguments, grad_clip, parts, recompute)
 
     @property
     def memory_format(self) -> torch.memory_format:

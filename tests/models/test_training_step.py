@@ -313,10 +313,11 @@ def test_wrong_options_are_refused_before_the_run(distillation_options, usage_er
         MODEL_REGISTRY.get(model).check(distillation_options)
 
 
-def test_compilation_does_not_go_with_threads_on_several_gpus(face_options, usage_error):
+@pytest.mark.parametrize('key', ['compile', 'activation_checkpointing'])
+def test_what_changes_forward_does_not_go_with_threads_on_several_gpus(face_options, usage_error, key):
     face_options.update(num_gpu=2)
-    face_options['train']['compile'] = True
-    with usage_error('train.compile', 'torchrun'):
+    face_options['train'][key] = True
+    with usage_error(f'train.{key}', 'torchrun'):
         FaceSRModel.check(face_options)
     assert FaceSRModel.check({**face_options, 'dist': True}) is None
 
