@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.infer.picture import Picture, array_of_picture, image_of_picture, picture_of_array, picture_of_image
+from pkdn_basicsr.infer.deep_png import encode_deep_png
+from pkdn_basicsr.infer.picture import Picture, image_of_picture, picture_of_array, picture_of_image
 
 FORMATS = ('png', 'jpg', 'webp')
 
@@ -47,14 +48,19 @@ def read_picture_file(path: Path) -> Picture:
 
 def _read_deep(content: bytes, image: Image.Image) -> Picture:
     """PIL would cut 16-bit colours to 8 bits."""
+    grey = image.mode.startswith('I') or 'LA;16' in str(image.tile)  # grey with alpha has the mode RGBA
     array = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None:
         raise UsageError('cannot be read: a damaged picture of 16 bits per channel')
     if array.ndim == 3:
         array = array[..., [2, 1, 0, *range(3, array.shape[2])]]  # OpenCV's order is BGR
-    array = _UPRIGHT.get(image.getexif().get(_ORIENTATION), lambda a: a)(array)
+    elif 'transparency' in image.info:  # OpenCV overlooks the transparent shade of a grey picture
+        alpha = np.where(array == image.info['transparency'], 0, 65535).astype(np.uint16)
+        array = np.dstack([array, array, array, alpha])
+    if image.format != 'TIFF':  # those OpenCV has turned, though told not to
+        array = _UPRIGHT.get(image.getexif().get(_ORIENTATION), lambda a: a)(array)
     picture = picture_of_array(np.ascontiguousarray(array))
-    return replace(picture, grey=image.mode.startswith(('L', 'I')), icc=image.info.get('icc_profile'))
+    return replace(picture, grey=grey, icc=image.info.get('icc_profile'))
 
 
 def encode(picture: Picture, file_format: str) -> bytes:
@@ -75,7 +81,7 @@ def encode(picture: Picture, file_format: str) -> bytes:
                          f'({_LONGEST[file_format]}); take --format png')
     if picture.rgb.dtype == np.uint16:
         if file_format == 'png':
-            return _encode_deep(picture)
+            return encode_deep_png(_channels(picture), picture.icc)
         picture = _to_8_bit(picture)
     if picture.alpha is not None and file_format == 'jpg':
         raise UsageError('jpg cannot hold its transparency; take --format png or webp')
@@ -86,12 +92,10 @@ def encode(picture: Picture, file_format: str) -> bytes:
     return buffer.getvalue()
 
 
-def _encode_deep(picture: Picture) -> bytes:
-    array = array_of_picture(picture)
-    if array.ndim == 3:
-        array = array[..., [2, 1, 0, *range(3, array.shape[2])]]
-    _, content = cv2.imencode('.png', array)
-    return content.tobytes()
+def _channels(picture: Picture) -> np.ndarray:
+    """Return (H, W, C), grey as one channel, alpha behind."""
+    colours = picture.rgb[..., :1] if picture.grey else picture.rgb
+    return colours if picture.alpha is None else np.dstack([colours, picture.alpha])
 
 
 def _to_8_bit(picture: Picture) -> Picture:

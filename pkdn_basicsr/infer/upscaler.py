@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from pkdn_basicsr.errors import UsageError
@@ -47,6 +47,13 @@ class FaceUpscaler:
 
     Raises:
         UsageError: Weights that cannot be loaded, or no such device.
+
+    Example:
+        >>> upscaler = FaceUpscaler()  # the shipped student
+        >>> upscaler.upscale(np.full((20, 16, 3), 128, np.uint8)).shape
+        (160, 128, 3)
+        >>> upscaler.card.licence
+        'non-commercial research only (trained on CelebA-HQ)'
     """
 
     net: nn.Module
@@ -64,7 +71,8 @@ class FaceUpscaler:
         """Enlarge one picture.
 
         Args:
-            image: A PIL image of any mode, or uint8 or uint16 (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey.
+            image: A PIL image of any mode, which is turned upright as its EXIF data say; or uint8 or uint16 (H, W, 3)
+                RGB, (H, W, 4) RGBA or (H, W) grey.
 
         Returns:
             The same kind, `scale` times as high and wide. Alpha is enlarged by bicubic.
@@ -73,7 +81,8 @@ class FaceUpscaler:
             UsageError: Not such a picture, or too large.
         """
         if isinstance(image, Image.Image):
-            return image_of_picture(self.upscale_pictures([picture_of_image(image)])[0])
+            picture = picture_of_image(ImageOps.exif_transpose(image))
+            return image_of_picture(self.upscale_pictures([picture])[0])
         return array_of_picture(self.upscale_pictures([picture_of_array(np.asarray(image))])[0])
 
     def upscale_pictures(self, pictures: Sequence[Picture]) -> list[Picture]:
@@ -115,7 +124,7 @@ class FaceUpscaler:
             side = int(MOST_HR_PIXELS**0.5) // self.scale
             raise UsageError(f'expected a small face, at most about {side}x{side} pixels, found {width}x{height}; '
                              'shrink it if it is blurred, or have the faces of a photograph found (basicsr infer '
-                             '--shrink 32, --photo)')
+                             '--shrink 32, or --photo --detector FILE)')
 
     @torch.inference_mode()
     def _run(self, lq: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
 from pkdn_basicsr.infer.picture import Picture, picture_of_array
@@ -28,19 +29,30 @@ def test_pictures_are_turned_upright(tmp_path, orientation):
     assert np.array_equal(read_picture_file(tmp_path / 'a.png').rgb, expected)
 
 
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+@pytest.mark.parametrize('channels', [0, slice(0, 3)], ids=['grey', 'RGB'])
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_deep_pictures_are_turned_upright_too(tmp_path, orientation):
+def test_deep_pictures_are_turned_upright_too(tmp_path, orientation, channels, suffix):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray((DEEP[..., :3] >> 8).astype(np.uint8)).save(tmp_path / 'shallow.png', exif=exif)
-    chunk = b'eXIf' + exif.tobytes().removeprefix(b'Exif\0\0')
-    content = cv2.imencode('.png', DEEP[..., 2::-1])[1].tobytes()
-    header = 33  # signature and first chunk
-    (tmp_path / 'deep.png').write_bytes(content[:header] + struct.pack('>I', len(chunk) - 4) + chunk
-                                        + struct.pack('>I', zlib.crc32(chunk)) + content[header:])
-    picture = read_picture_file(tmp_path / 'deep.png')
+    array, deep = DEEP[..., channels], tmp_path / f'deep.{suffix}'
+    Image.fromarray((array >> 8).astype(np.uint8)).save(tmp_path / 'shallow.png', exif=exif)
+    if suffix == 'tif':
+        tifffile.imwrite(deep, array, photometric='rgb' if array.ndim == 3 else 'minisblack',
+                         extratags=[(0x0112, 'H', 1, orientation, True)])
+    else:
+        content = encode(picture_of_array(array), 'png')
+        deep.write_bytes(_with_chunk(content, b'eXIf', exif.tobytes().removeprefix(b'Exif\0\0')))
+    picture = read_picture_file(deep)
     assert picture.rgb.dtype == np.uint16
+    assert picture.grey == (array.ndim == 2)
     assert np.array_equal(picture.rgb >> 8, read_picture_file(tmp_path / 'shallow.png').rgb)
+
+
+def _with_chunk(png, name, data):
+    header = 33  # signature and first chunk
+    chunk = struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
+    return png[:header] + chunk + png[header:]
 
 
 @pytest.mark.parametrize(('channels', 'grey'), [(slice(0, 1), True), (slice(0, 3), False), (slice(0, 4), False)])
@@ -57,6 +69,27 @@ def test_16_bits_are_kept_in_png(tmp_path, channels, grey):
     (tmp_path / 'b.png').write_bytes(content)
     if picture.alpha is not None:
         assert np.array_equal(read_picture_file(tmp_path / 'b.png').alpha, DEEP[..., 3])
+
+
+def test_grey_with_alpha_stays_so_in_16_bits(tmp_path):
+    picture = Picture(np.repeat(DEEP[..., :1], 3, axis=2), DEEP[..., 3], grey=True)
+    (tmp_path / 'a.png').write_bytes(encode(picture, 'png'))
+    assert Image.open(tmp_path / 'a.png').tile[0].args == 'LA;16B'
+    back = read_picture_file(tmp_path / 'a.png')
+    assert back.grey
+    assert np.array_equal(back.rgb, picture.rgb)
+    assert np.array_equal(back.alpha, picture.alpha)
+
+
+@pytest.mark.parametrize('channels', [0, slice(0, 3)], ids=['grey', 'RGB'])
+def test_a_transparent_colour_of_16_bits_becomes_alpha(tmp_path, channels):
+    array = DEEP[..., channels]
+    content = encode(picture_of_array(array), 'png')
+    (tmp_path / 'a.png').write_bytes(_with_chunk(content, b'tRNS', array[2:3, 3].astype('>u2').tobytes()))
+    picture = read_picture_file(tmp_path / 'a.png')
+    assert picture.grey == (array.ndim == 2)
+    assert np.argwhere(picture.alpha != 65535).tolist() == [[2, 3]]
+    assert picture.alpha[2, 3] == 0
 
 
 @pytest.mark.parametrize('file_format', FORMATS)
@@ -81,8 +114,9 @@ def test_16_bits_become_8_where_the_format_has_no_more():
     assert np.array_equal(_decode(encode(picture, 'webp')), np.round(DEEP / 257).astype(np.uint8))
 
 
-def test_the_colour_profile_is_kept():
-    picture = Picture(RGB, icc=b'a profile')
+@pytest.mark.parametrize('rgb', [RGB, DEEP[..., :3]], ids=['8 bits', '16 bits'])
+def test_the_colour_profile_is_kept(rgb):
+    picture = Picture(rgb, icc=b'a profile')
     for file_format in FORMATS:
         assert Image.open(io.BytesIO(encode(picture, file_format))).info['icc_profile'] == b'a profile'
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from students import make_student, save_student
 
 from pkdn_basicsr.infer.upscaler import FaceUpscaler
@@ -37,6 +37,15 @@ def test_an_image_gives_an_image(upscaler, mode):
     assert result.mode == {'P': 'RGB', 'CMYK': 'RGB'}.get(mode, mode)
     if mode == 'RGB':
         assert np.array_equal(np.array(result), upscaler.upscale(FACE))
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_an_image_is_turned_upright(upscaler, orientation):
+    image = Image.fromarray(FACE)
+    image.getexif()[0x0112] = orientation
+    result = upscaler.upscale(image)
+    assert np.array_equal(np.array(result), upscaler.upscale(np.array(ImageOps.exif_transpose(image))))
+    assert result.getexif().get(0x0112, 1) == 1  # nobody turns it again
 
 
 def test_alpha_is_enlarged_by_bicubic(upscaler):
@@ -81,7 +90,7 @@ def test_net_card_and_scale_are_there(upscaler):
 
 
 def test_what_cannot_be_done_is_said(upscaler, tmp_path, usage_error):
-    with usage_error('128x128', '200x200', '--shrink'):
+    with usage_error('128x128', '200x200', '--shrink 32', '--photo --detector FILE'):
         upscaler.upscale(np.zeros((200, 200, 3), np.uint8))
     assert upscaler.upscale(np.zeros((256, 8), np.uint8)).shape == (2048, 64)
     with usage_error('uint8'):
