@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
         # photographs wait for nothing: each is large
         Enlarger(upscaler, args.format, 1 if args.photo else args.batch, args.shrink, detector).run(tasks, outcome)
     except KeyboardInterrupt:
-        print(f'interrupted; {outcome.written} results are whole in {output.absolute()}', file=sys.stderr)
+        print(f'interrupted; whole in {output.absolute()}: {_number(outcome.written, "result")}', file=sys.stderr)
         return 130
     _report(outcome, len(tasks), output, upscaler.scale)
     if args.photo:
@@ -41,17 +41,22 @@ def run(arguments: list[str]) -> int:
 
 
 def _report(outcome: Outcome, count: int, output: Path, scale: int) -> None:
-    print(f'{outcome.written} of {count} pictures enlarged x{scale}, in {output.absolute()}')
+    print(f'{outcome.written} of {_number(count, "picture")} enlarged x{scale}, in {output.absolute()}')
     if outcome.errors:
-        print(f'{len(outcome.errors)} pictures gave no result:', file=sys.stderr)
+        print(f'{_number(len(outcome.errors), "picture")} gave no result:', file=sys.stderr)
     for path, reason in outcome.errors.items():
         print(f'  {path}: {reason}', file=sys.stderr)
 
 
 def _report_faces(outcome: Outcome) -> None:
-    print(f'{outcome.faces} faces super-resolved, {outcome.too_large} too large for it and left as bicubic makes them')
+    print(f'{_number(outcome.faces, "face")} super-resolved, {outcome.too_large} too large for it and left as bicubic '
+          'makes them')
     for path in outcome.without_face:
         print(f'no face found: {path}')
+
+
+def _number(number: int, noun: str) -> str:
+    return f'{number} {noun}{"s" * (number != 1)}'
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -66,7 +71,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--detector', metavar='ONNX', help='YuNet model that finds the faces, for --photo')
     parser.add_argument('--shrink', type=positive, metavar='SIDE',
                         help='first shrink pictures whose longer side is longer to so many pixels: for faces that are '
-                             'large but blurred')
+                             'large but blurred, and photographs whose result would be too large')
     parser.add_argument('--compare', action='store_true',
                         help='also write NAME_compare: the picture, by bicubic, and the result')
     parser.add_argument('--self-ensemble', action='store_true', help='average with the mirrored result: twice the time')

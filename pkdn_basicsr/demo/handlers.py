@@ -134,9 +134,11 @@ def enlarge_faces_of_photo(upscaler: FaceUpscaler, detector: FaceDetector, photo
     if height * width * scale**2 > MOST_PHOTO_PIXELS:
         side = int(MOST_PHOTO_PIXELS**0.5) // scale
         raise UsageError(f'This photograph has {width}×{height} pixels; up to about {side}×{side} are enlarged here. '
-                         'Shrink it, cut a part out, or use “basicsr infer --photo”.')
+                         'Shrink it, cut a part out, or use “basicsr infer --photo --detector FILE”.')
     enlarged = enlarge_photo(upscaler, detector, photo)
     told = f'Faces super-resolved: {enlarged.faces}; too large for it and left to bicubic: {enlarged.too_large}.'
+    if not enlarged.faces + enlarged.too_large:
+        told = 'No face found; all is bicubic.'
     return Answer(photo, photo.resized(*enlarged.picture.size), enlarged.picture, told, shows_face=False)
 
 

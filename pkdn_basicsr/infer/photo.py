@@ -51,8 +51,9 @@ def enlarge_photo(upscaler: FaceUpscaler, detector: FaceDetector, photo: Picture
     """
     scale, (height, width) = upscaler.scale, photo.size
     if height * width * scale**2 > MOST_PIXELS:
+        side = _longest_side(height, width, MOST_PIXELS / scale**2)
         raise UsageError(f'the result would have {scale * width}x{scale * height} pixels, more than '
-                         f'{MOST_PIXELS // 10**6} million; shrink the photograph or cut out a part of it')
+                         f'{MOST_PIXELS // 10**6} million; take --shrink {side}, or cut out a part of the photograph')
     found = find_faces(detector, _bgr_8_bit(photo))
     squares = [face_square(face.landmarks) for face in found]  # the largest first, so that small ones stay on top
     small = [square for square in squares if (side_of(square) * scale) ** 2 <= MOST_HR_PIXELS]
@@ -63,6 +64,12 @@ def enlarge_photo(upscaler: FaceUpscaler, detector: FaceDetector, photo: Picture
         face = upscaler.super_resolve(_cut(colours, square)[None])[0]
         _put_back(canvas, photo.with_colours(face).unit(), scale * square)
     return EnlargedPhoto(Picture(canvas, result.alpha, photo.grey, photo.icc), len(small), len(squares) - len(small))
+
+
+def _longest_side(height: int, width: int, pixels: float) -> int:
+    """Return the longer side of a picture of this shape that has so many pixels, the other rounded up at worst."""
+    ratio = min(height, width) / max(height, width)
+    return int(((1 + 4 * ratio * pixels)**0.5 - 1) / (2 * ratio))  # side * (ratio * side + 1) = pixels
 
 
 def _bgr_8_bit(photo: Picture) -> np.ndarray:

@@ -41,6 +41,11 @@ def load_trained(weights: str | Path | None = None, opt: str | Path | None = Non
     Raises:
         UsageError: No such file, damaged weights, weights of another network, another scale, or nothing that tells
             what network it is.
+
+    Example:
+        >>> net, card = load_trained('pkdn_student_small_x8')
+        >>> type(net).__name__, card.network['num_feat'], card.scale, card.lq_size
+        ('PKDNStudent', 16, 8, 16)
     """
     path = _find(weights, scale)
     state, card = _read(path)
@@ -73,6 +78,8 @@ def _read(path: str) -> tuple[dict[str, Tensor], Card | None]:
     try:
         state, _ = read_weights(path, None if is_safetensors else 'params_ema')
         metadata = _metadata(path) if is_safetensors else {}
+        if 'scheme' in metadata:
+            raise UsageError('these are the weights of a face parser; give those of a student')
         card = card_from_metadata(metadata) if 'network' in metadata else None
         if card and hash_of_weights(state) != metadata.get('sha256'):
             raise UsageError('the weights are not those that its metadata tell of (sha256); the file was changed or is '

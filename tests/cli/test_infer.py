@@ -56,7 +56,7 @@ def test_a_broken_picture_is_listed_at_the_end_with_status_1(project, capsys):
     assert _infer('-i', 'faces') == 1
     said = capsys.readouterr()
     assert '2 of 3 pictures' in said.out
-    assert '1 pictures gave no result' in said.err
+    assert '1 picture gave no result' in said.err
     assert 'faces/c.jpg: not a picture' in said.err
 
 
@@ -83,7 +83,7 @@ def test_photographs(project, shared_weights, capsys):
     Image.new('RGB', (40, 40)).save('photos/black.png')
     assert _infer('-i', 'photos', '--photo', '--detector', str(shared_weights / 'yunet_n_640_640.onnx')) == 0
     out = capsys.readouterr().out
-    assert '1 faces super-resolved, 0 too large' in out
+    assert '1 face super-resolved, 0 too large' in out
     assert 'no face found: photos/black.png' in out
     assert cv2.imread('out/astronaut.png').shape == (640, 640, 3)
 
@@ -102,4 +102,4 @@ def test_interruption_says_what_is_there(project, monkeypatch, capsys):
 
     monkeypatch.setattr(Enlarger, 'run', stop)
     assert _infer('-i', 'faces') == 130
-    assert '0 results are whole' in capsys.readouterr().err
+    assert f'whole in {project / "out"}: 0 results' in capsys.readouterr().err

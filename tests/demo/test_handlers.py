@@ -90,6 +90,12 @@ def test_a_photograph(x8, shared_weights):
     assert (answer.result.rgb != answer.bicubic.rgb).any()
 
 
+def test_a_photograph_without_a_face(x8, shared_weights):
+    detector = FaceDetector(str(shared_weights / 'yunet_n_640_640.onnx'))
+    answer = enlarge_faces_of_photo(x8, detector, picture_of_image(Image.new('RGB', (40, 40))))
+    assert answer.told == 'No face found; all is bicubic.'
+
+
 def test_photographs_are_taken_only_with_a_detector(handlers):
     assert list(handlers.modes) == ['small face', 'large face']
     assert list(replace(handlers, detector=FaceDetector).modes) == ['small face', 'large face', 'photograph']
@@ -102,7 +108,7 @@ def test_photographs_are_taken_only_with_a_detector(handlers):
     ('large face', (1, 1), ('64×64', 'take a larger one')),
     ('large face', (63, 70), ('70×63', '“small face”')),
     ('large face', (64, 40_000), ('too long and narrow',)),
-    ('photograph', (600, 600), ('600×600', 'about 512×512')),
+    ('photograph', (600, 600), ('600×600', 'about 512×512', '--photo --detector FILE')),
     ('photograph', (1, 1), ('1×1',)),
 ])
 def test_sizes_that_cannot_be_used_are_told(handlers, mode, size, said, usage_error):

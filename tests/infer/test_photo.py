@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import skimage.data
@@ -7,8 +9,10 @@ from students import save_student
 from pkdn_basicsr.archs.baselines.bicubic_arch import Bicubic
 from pkdn_basicsr.data.face_detection import Face, FaceDetector
 from pkdn_basicsr.infer import photo as photo_module
+from pkdn_basicsr.infer.inputs import Task
 from pkdn_basicsr.infer.photo import enlarge_photo
 from pkdn_basicsr.infer.picture import picture_of_array
+from pkdn_basicsr.infer.run import Enlarger, Outcome
 from pkdn_basicsr.infer.upscaler import FaceUpscaler
 
 EYES_NOSE_MOUTH = np.array([(-1, -0.8), (1, -0.8), (0, 0.1), (-0.7, 1), (0.7, 1)])
@@ -98,8 +102,24 @@ def test_grey_and_16_bits_stay_so(upscaler, found):
 
 
 def test_a_photograph_that_would_become_too_large_is_refused(upscaler, found, usage_error):
-    with usage_error('32000x24000', 'million', 'shrink'):
+    with usage_error('32000x24000', '89 million', '--shrink 1364'):
         enlarge_photo(upscaler, None, picture_of_array(np.zeros((3000, 4000, 3), np.uint8)))
+
+
+@pytest.mark.parametrize('shape', [(80, 60), (60, 80), (400, 41), (9, 500), (1, 4000), (101, 101)], ids=str)
+def test_the_advised_size_is_taken_and_twice_as_much_is_not(upscaler, found, monkeypatch, tmp_path, shape):
+    monkeypatch.setattr(photo_module, 'MOST_PIXELS', 100_000)
+    Image.new('RGB', shape).save(tmp_path / 'a.png')
+    task = Task(tmp_path / 'a.png', tmp_path / 'large.png', None)
+
+    def why_refused(shrink):
+        outcome = Outcome()
+        Enlarger(upscaler, shrink=shrink, detector=object()).run([task], outcome)
+        return outcome.errors.get(task.source)
+
+    side = int(re.search(r'--shrink (\d+)', why_refused(None))[1])
+    assert why_refused(side) is None
+    assert why_refused(2 * side)
 
 
 @pytest.mark.parametrize('side', [72, 128, 256])
@@ -110,3 +130,16 @@ def test_a_real_face_is_found_and_only_it_is_changed(upscaler, shared_weights, s
     assert (result.faces, result.too_large) == (1, 0)
     changed = np.argwhere((result.picture.rgb != _by_bicubic(astronaut)).any(2)) / (8 * side)
     assert changed.mean(0) == pytest.approx((0.22, 0.43), abs=0.05)  # her face, (y, x)
+
+
+def test_every_real_face_of_a_photograph_is_found_and_changed(upscaler, shared_weights):
+    astronaut = Image.fromarray(skimage.data.astronaut())
+    photo = np.zeros((160, 288, 3), np.uint8)
+    photo[:128, :128] = astronaut.resize((128, 128), 3)
+    photo[:, 128:] = astronaut.resize((160, 160), 3).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    detector = FaceDetector(str(shared_weights / 'yunet_n_640_640.onnx'))
+    result = enlarge_photo(upscaler, detector, picture_of_array(photo))
+    assert (result.faces, result.too_large) == (2, 0)
+    changed = (result.picture.rgb != _by_bicubic(photo)).any(2)
+    for part, side, face in ((changed[:, :1024], 128, (0.22, 0.43)), (changed[:, 1024:], 160, (0.22, 0.57))):
+        assert np.argwhere(part).mean(0) / (8 * side) == pytest.approx(face, abs=0.05)

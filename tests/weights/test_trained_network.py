@@ -9,6 +9,7 @@ from students import ARGUMENTS, make_student, save_student
 from pkdn_basicsr.archs import PKDNTeacher
 from pkdn_basicsr.archs.baselines.vdsr_arch import VDSR
 from pkdn_basicsr.weights.card import Card, hash_of_weights
+from pkdn_basicsr.weights.face_parser import SHIPPED_FACE_PARSER
 from pkdn_basicsr.weights.shipped import STUDENTS
 from pkdn_basicsr.weights.trained_network import load_trained
 
@@ -110,6 +111,11 @@ def test_a_teacher_is_refused(tmp_path, usage_error):
     opt = _write_options(tmp_path / 'a.yml', {'type': 'PKDNTeacher', **arguments}, scale=8)
     with usage_error('PKDNTeacher needs a parsing map'):
         load_trained(tmp_path / 'a.pth', opt)
+
+
+def test_a_face_parser_is_refused(usage_error):
+    with usage_error(SHIPPED_FACE_PARSER, 'weights of a face parser', 'student'):
+        load_trained(SHIPPED_FACE_PARSER)
 
 
 def test_files_that_are_none_are_named(tmp_path, usage_error):
