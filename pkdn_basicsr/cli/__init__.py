@@ -1,6 +1,7 @@
 """The `basicsr` command: `basicsr VERB ...`, one file of this folder per verb."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -30,8 +31,21 @@ def main() -> int:
 
     Returns:
         The exit status: 0 done, 1 errors that `check` has found or pictures that `infer` has no result for, 2 wrong
-            usage or wrong input.
+            usage or wrong input, 130 interrupted by Ctrl-C, 141 left by the reader of its output, as by `| head`.
     """
+    try:
+        try:
+            return _run_verb()
+        finally:
+            sys.stdout.flush()  # also where --help leaves by SystemExit; at the end of Python it is too late
+    except BrokenPipeError:
+        if _output_is_read():
+            raise  # it was another pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest, which Python writes at its end
+        return 141  # 128 and the number of SIGPIPE, as of other programs
+
+
+def _run_verb() -> int:
     verb, arguments = sys.argv[1] if len(sys.argv) > 1 else '--help', sys.argv[2:]
     if verb in ('-h', '--help'):
         print(_help())
@@ -49,6 +63,18 @@ def main() -> int:
         for line in _lines(error):
             print(f'basicsr {verb}: error: {line}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # where the verb has no more to say of it
+        if is_first_on_machine():
+            print(f'\nbasicsr {verb}: interrupted', file=sys.stderr)
+        return 130
+
+
+def _output_is_read() -> bool:
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _help() -> str:

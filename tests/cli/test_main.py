@@ -1,3 +1,5 @@
+import os
+import subprocess
 from importlib.metadata import entry_points
 
 import pytest
@@ -88,6 +90,37 @@ def test_a_broken_plugin_is_named(fails_with_one_line, tmp_path, tiny_faces, mon
     line = fails_with_one_line('train', '-opt', file)
     assert line.startswith("basicsr train: error: plugin 'faces' (faces_plugin)")
     assert 'no_such_module' in line
+
+
+@pytest.mark.parametrize('arguments', [['test', '-opt', 'tiny.yml'], ['compare', '-opt', 'tiny.yml'],
+                                       ['check', '-opt', 'tiny.yml'], ['bench', 'growth']], ids=lambda words: words[0])
+def test_ctrl_c_before_a_verb_has_begun_is_one_line(basicsr_command, tmp_path, tiny_faces, install_plugin, arguments):
+    tiny.write_options(tiny.train_options(tiny_faces), tmp_path / 'tiny.yml')
+    install_plugin('import signal\nsignal.raise_signal(signal.SIGINT)\n')
+    status, out, err = basicsr_command(tmp_path, *arguments)
+    assert (status, out, err) == (130, '', f'\nbasicsr {arguments[0]}: interrupted\n')
+
+
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+@pytest.mark.parametrize('arguments', [['options'], ['options', '--help'], ['--version']], ids=' '.join)
+def test_a_reader_who_leaves_is_no_error(tmp_path, console_script, arguments, unbuffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {**os.environ, 'PYTHONUNBUFFERED': unbuffered}
+    done = subprocess.run([console_script, *arguments], cwd=tmp_path, env=environment, stdout=writer,
+                          stderr=subprocess.PIPE, text=True, timeout=240)
+    os.close(writer)
+    assert done.stderr == ''
+    # argparse keeps to itself what becomes of its help when that is written at once
+    assert done.returncode == (0 if unbuffered and '--help' in arguments else 141)
+
+
+def test_another_broken_pipe_is_an_error(basicsr_command, tmp_path, monkeypatch):
+    def run(arguments):
+        raise BrokenPipeError('of a worker')
+    monkeypatch.setattr('pkdn_basicsr.cli.options.run', run)
+    with pytest.raises(BrokenPipeError, match='of a worker'):
+        basicsr_command(tmp_path, 'options')
 
 
 def test_the_command_is_declared():

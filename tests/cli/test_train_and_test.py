@@ -1,5 +1,6 @@
 import copy
 import shutil
+import signal
 import sys
 
 import pytest
@@ -88,8 +89,7 @@ def test_a_run_that_was_interrupted_goes_on(tmp_path, tiny_faces, basicsr_comman
 
     with monkeypatch.context() as patch:
         patch.setattr(SRModel, 'optimize_parameters', interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            basicsr_command(tmp_path, 'train', '-opt', file)
+        assert basicsr_command(tmp_path, 'train', '-opt', file)[0] == 130
     root = tmp_path / 'experiments' / 'tiny'
     assert names(root / 'models') == ['net_g_1.pth', 'net_g_2.pth']
 
@@ -189,6 +189,15 @@ def test_the_test_verb_writes_results_under_the_working_directory(trained, tmp_p
     assert 'param key: [params_ema]' in log
     assert names(cwd) == ['results']
     assert names(cwd / 'results' / 'tiny' / 'visualization' / 'tiny-test') == [f'{n}_tiny.png' for n in range(8)]
+
+
+def test_ctrl_c_during_a_test_is_one_line(trained, tmp_path, tiny_faces, basicsr_command, monkeypatch):
+    weights = trained / 'experiments' / 'tiny' / 'models' / 'net_g_latest.pth'
+    file = tiny.write_options(options_for_testing(tiny.train_options(tiny_faces), weights), tmp_path / 'test.yml')
+    monkeypatch.setattr(SRModel, 'test', lambda self: signal.raise_signal(signal.SIGINT))
+    status, _, err = basicsr_command(tmp_path, 'test', '-opt', file)
+    assert status == 130
+    assert err.endswith('\nbasicsr test: interrupted\n')
 
 
 @pytest.mark.parametrize('forced', [False, True])
