@@ -19,6 +19,7 @@ class Rule(NamedTuple):
 TINY = ('train:total_iter=2 logger:save_checkpoint_freq=1 datasets:train:batch_size_per_gpu=2 '
         'datasets:train:num_worker_per_gpu=0')
 QUICKSTART = 'options/quickstart'
+DETECTOR = ROOT.parent / 'shared' / 'weights' / 'yunet_n_640_640.onnx'  # what needs one runs where it is
 PLACEHOLDERS = {'-opt FILE': f'-opt {QUICKSTART}/pkdn_student.yml', '--weights F': '--weights net_g_latest.pth',
                 'prepare KIND': 'prepare toy', 'HOST0': '127.0.0.1'}
 
@@ -33,6 +34,8 @@ mkdir datasets/my_faces && cp -r datasets/toy_faces/images datasets/my_faces
 mkdir -p CelebAMask-HQ/CelebA-HQ-img CelebAMask-HQ/mask
 cp datasets/celebamask_hq/images/00000.png CelebAMask-HQ/CelebA-HQ-img/0.png
 cp datasets/celebamask_hq/parsing/00000.png CelebAMask-HQ/mask/0.png
+mkdir album && cp {ROOT}/pkdn_basicsr/infer/astronaut.jpg album && ln -s album photographs
+ln -s {DETECTOR} face_detection_yunet_2023mar.onnx
 cp -r datasets/toy_faces/lq_x8 faces && cp -r datasets/toy_faces/images blurred && cp faces/00000.png face.png
 for name in pkdn_teacher pkdn_student pkdn_student_alone; do
     basicsr train -opt {QUICKSTART}/$name.yml --force_yml {TINY}; done
@@ -73,6 +76,8 @@ RULES = [
          rf'torchrun --nnodes 1 --node_rank 0 \1--nproc_per_node 2 \2 --force_yml {TINY}', 'one machine'),
     Rule(r'srun .* basicsr train -opt (\S+).*', r'basicsr check -opt \1', 'no Slurm'),
     Rule(r'basicsr prepare KIND .*', 'basicsr prepare --help', 'a pattern'),
+    Rule(r'basicsr prepare folder (.*) --dst \S+(.*)', r'basicsr prepare folder \1 --dst datasets/found\2')
+    if DETECTOR.is_file() else
     Rule(r'basicsr (prepare folder|infer) .*--detector .*', r'basicsr \1 --help', 'the detector is a download'),
     Rule(r'basicsr prepare (celeba|helen) .*', r'basicsr prepare \1 --help', 'the pictures are a download'),
     Rule(r'basicsr demo .*', 'basicsr demo --help', 'waits for a browser; tests/demo'),

@@ -21,6 +21,12 @@ def test_from_an_empty_folder_to_an_exported_student(basicsr, tmp_path):
         assert '"PKDNStudent"' in str(file.metadata())
 
 
+def test_the_shipped_student_is_there(basicsr, tmp_path):
+    Image.effect_mandelbrot((16, 16), (-2, -1.5, 1, 1.5), 50).convert('RGB').save(tmp_path / 'a.png')
+    basicsr('infer', '-i', 'a.png', '-o', 'large')
+    assert [Image.open(path).size for path in (tmp_path / 'large').iterdir()] == [(128, 128)]
+
+
 def test_the_shipped_parser_is_there(basicsr, tmp_path):
     (tmp_path / 'faces').mkdir()
     Image.effect_mandelbrot((128, 128), (-2, -1.5, 1, 1.5), 50).convert('RGB').save(tmp_path / 'faces' / 'a.png')
