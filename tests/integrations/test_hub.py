@@ -5,6 +5,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pkdn_basicsr import PKDNStudent, PKDNTeacher
+from pkdn_basicsr.export.export import export
+from pkdn_basicsr.report.network import build_untrained
+from pkdn_basicsr.weights.card import Card
 
 hub = pytest.importorskip('huggingface_hub')
 
@@ -94,3 +97,22 @@ def test_no_licence_is_made_up(student, tmp_path):
     card = hub.ModelCard.load(tmp_path / 'README.md')
     assert card.data.license == 'other'
     assert 'Trained on: not stated' in card.text
+    assert 'Licence of the weights: not stated' in card.text
+
+
+def test_the_card_says_what_the_weights_say(tmp_path):
+    student = PKDNStudentHub.from_checkpoint('pkdn_student_small_x8')
+    student.save_pretrained(tmp_path)
+    card = hub.ModelCard.load(tmp_path / 'README.md')
+    assert card.data.license == 'other'
+    assert f'Licence of the weights: {student.card.licence};' in card.text
+    assert 'non-commercial research only' in card.text
+    assert f'Protocol: {student.card.protocol}.' in card.text
+
+
+def test_from_weights_that_say_to_be_of_another_network(tmp_path, usage_error):
+    network = {'type': 'VDSR', 'scale': 4, 'num_feat': 4, 'num_layers': 3}
+    path = tmp_path / 'vdsr.safetensors'
+    export(build_untrained(network).eval(), Card(network, 4, 8), 'safetensors', path)
+    with usage_error(path, 'PKDNStudent'):
+        PKDNStudentHub.from_checkpoint(path)
