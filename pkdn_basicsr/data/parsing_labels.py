@@ -155,6 +155,10 @@ def conversion_table(source: str | ParsingScheme, target: str | ParsingScheme) -
 
     Returns:
         Read-only uint8 (256,). Indices that are no class of `source` become `IGNORE`.
+
+    Example:
+        >>> conversion_table('celebamask_hq', 'face_parsing')[[13, 14]].tolist()  # hair and hat
+        [17, 18]
     """
     return _conversion_table(get_scheme(source), get_scheme(target))
 

@@ -46,6 +46,12 @@ def export(net: nn.Module, card: Card, file_format: str, path: Path, half: bool 
 
     Raises:
         UsageError: The network cannot be exported so, its file computes something else, or cannot be written.
+
+    Example:
+        >>> from pkdn_basicsr.weights.trained_network import load_trained
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export(*load_trained(), 'safetensors', Path(folder, 'student.safetensors')).difference < 1e-6
+        True
     """
     write, read = FORMATS[file_format]
     rule = find_size_rule(net, card.scale)

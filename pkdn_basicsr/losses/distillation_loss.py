@@ -49,6 +49,10 @@ class FeatureL1Loss(nn.Module):
 
     Args:
         loss_weight: Factor on the loss.
+
+    Example:
+        >>> FeatureL1Loss(loss_weight=0.5)(torch.zeros(1, 64, 4, 4), torch.full((1, 64, 4, 4), 3.0))
+        tensor(1.5000)
     """
 
     needs_equal_widths = True

@@ -47,6 +47,12 @@ def calculate_protocol_ssim(img: ndarray, img2: ndarray, protocol: str, **kwargs
         img2: See there.
         protocol: A name in `PROTOCOLS`; `sfmnet` has another window than `dic`.
         **kwargs: See there.
+
+    Example:
+        >>> import numpy as np
+        >>> truth = np.full((64, 64, 3), 100, np.uint8)
+        >>> round(calculate_protocol_ssim(truth, truth, 'dic'), 6)
+        1.0
     """
     rules = get_protocol(protocol)
     _check_pictures(img, img2, rules)

@@ -36,6 +36,11 @@ def load_face_parser(path: str | None = None, scheme: str | None = None, normali
 
     Raises:
         UsageError: A missing or damaged file, weights of another network, or a scheme of another number of classes.
+
+    Example:
+        >>> net, scheme = load_face_parser()
+        >>> scheme.name, tuple(net(torch.rand(1, 3, 128, 128)).shape)
+        ('celebamask_hq', (1, 19, 128, 128))
     """
     path = os.path.abspath(os.path.expanduser(path or SHIPPED_FACE_PARSER))
     readers = {'.safetensors': _load_safetensors, '.pth': _load_checkpoint, '.onnx': _load_onnx}

@@ -30,6 +30,10 @@ def shipped_weights(name: str | None = None, scale: int = 8) -> Path:
 
     Raises:
         UsageError: There is none of that name or scale.
+
+    Example:
+        >>> shipped_weights().name  # the end of the name is that of the file's SHA-256
+        'pkdn_student_small_x8-844cd242.safetensors'
     """
     if name is None:
         name = next((each for each in STUDENTS if each.endswith(f'_x{scale}')), None)
