@@ -111,8 +111,8 @@ def test_a_reader_who_leaves_is_no_error(tmp_path, console_script, arguments, un
                           stderr=subprocess.PIPE, text=True, timeout=240)
     os.close(writer)
     assert done.stderr == ''
-    # argparse keeps to itself what becomes of its help when that is written at once
-    assert done.returncode == (0 if unbuffered and '--help' in arguments else 141)
+    # argparse of newer Pythons keeps to itself what becomes of its help when that is written at once
+    assert done.returncode == 141 or (unbuffered and '--help' in arguments and done.returncode == 0)
 
 
 def test_another_broken_pipe_is_an_error(basicsr_command, tmp_path, monkeypatch):
