@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from comparison import compare, compare_trials
+from comparison import compare, compare_variants
 from faces import EXTRA, OFFICIALS, TEST, check_there, join_training_faces
-from plan import read_plan, read_trials, with_needed
+from plan import VARIANTS, read_plan, read_variants, with_needed
 from training import Trainings
 
 from pkdn_basicsr.cli.arguments import positive
@@ -22,14 +22,14 @@ def main() -> int:
     check_there()
     _make_faces(args.detector)
     folder = Path('results', 'reproduce_small' if args.small else 'reproduce')
-    groups = read_trials(args.small) if args.trials else {'': read_plan(args.small)}
+    groups = read_variants(args.variants, args.small) if args.variants else {'': read_plan(args.small)}
     if args.compare:
         groups = {network: [run for run in group if run.is_finished] for network, group in groups.items()}
     wished = [run for group in groups.values() for run in group if args.only is None or run.network in args.only]
     if not Trainings(with_needed(wished), folder, args.jobs).go_on(args.minutes and 60 * args.minutes):
         print('The time is over; the same command goes on.')
-    elif args.trials and args.only is None:
-        compare_trials(groups, folder)
+    elif args.variants and args.only is None:
+        compare_variants(args.variants, groups, folder)
     elif args.only is None:
         compare([run for run in wished if run.is_compared], folder)
     return 0
@@ -57,8 +57,10 @@ def _parse() -> argparse.Namespace:
                         'iterations of batch 8')
     parser.add_argument('--jobs', type=positive, default=1, help='trainings at a time (default: %(default)s)')
     parser.add_argument('--minutes', type=positive, help='stop after so long; the same command goes on')
-    parser.add_argument('--trials', action='store_true', help='the variants of trials.yml, compared on the validation '
-                        'faces alone')
+    kinds = parser.add_mutually_exclusive_group()
+    for kind, path in VARIANTS.items():
+        kinds.add_argument(f'--{kind}', dest='variants', action='store_const', const=kind,
+                           help=f'the variants of {path.name}, compared on the validation faces alone')
     parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these and what they need, and compare '
                         'nothing')
     parser.add_argument('--compare', action='store_true', help='train nothing, compare what is finished')

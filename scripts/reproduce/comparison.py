@@ -35,12 +35,13 @@ def compare(runs: Sequence[Run], folder: Path) -> None:
     print(f'\nWhat teaching gains:\n\n{table}\nWritten to {folder.absolute()}: seeds.md')
 
 
-def compare_trials(trials: Mapping[str, Sequence[Run]], folder: Path) -> None:
-    """Compare each network of the plan with its trials, on the validation faces; see `compare`."""
-    for network, runs in trials.items():
+def compare_variants(kind: str, groups: Mapping[str, Sequence[Run]], folder: Path) -> None:
+    """Compare each network of the plan with its variants of a kind, on the validation faces; see `compare`."""
+    for network, group in groups.items():
+        runs = [run for run in group if run.is_compared]
         if len(runs) < 2 or runs[0].network != network:
             continue  # nothing to hold against each other yet
-        _compare(runs, 'val', folder, f'{folder.name}_trials_of_{network.replace(" ", "_")}')
+        _compare(runs, 'val', folder, f'{folder.name}_{kind}_of_{network.replace(" ", "_")}')
 
 
 def _compare(runs: Sequence[Run], faces: str, folder: Path, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""What is trained: the networks of `networks.yml` and the trials of `trials.yml`, and an option file for each run."""
+"""What is trained: the networks of `networks.yml`, their variants, and an option file for each run."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ import yaml
 from pkdn_basicsr.host.option_file import OptionFile
 
 _PLAN = Path('scripts/reproduce/networks.yml')
-_TRIALS = Path('scripts/reproduce/trials.yml')
+VARIANTS = {'trials': Path('scripts/reproduce/trials.yml'), 'ablation': Path('scripts/reproduce/ablation.yml')}
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,24 @@ def read_plan(small: bool) -> list[Run]:
     return sorted(_runs(plan, plan['networks'], small), key=lambda run: run.seed)
 
 
-def read_trials(small: bool) -> dict[str, list[Run]]:
-    """Return what was tried: for each network of the plan that it is held against, that network's run and the trials.
+def read_variants(kind: str, small: bool) -> dict[str, list[Run]]:
+    """Return for each network of the plan that has variants its run and theirs.
 
-    A trial is that network with changes of its own, which come after the plan's.
+    A variant is that network with changes of its own, which come after the plan's.
+
+    Args:
+        kind: A key of `VARIANTS`.
+        small: Whether the runs are those of `--small`.
     """
-    plan, groups = OptionFile(str(_PLAN)).opt, OptionFile(str(_TRIALS)).opt
+    plan, groups = OptionFile(str(_PLAN)).opt, OptionFile(str(VARIANTS[kind])).opt
     networks = dict(plan['networks'])
-    for network, trials in groups.items():
-        networks |= {name: _trial(entry, networks[network]) for name, entry in trials.items()}
+    for network, variants in groups.items():
+        networks |= {name: _variant(entry, networks[network]) for name, entry in variants.items()}
     runs = {run.network: run for run in _runs(plan, networks, small) if run.seed == 0}
-    return {network: [runs[network], *(runs[name] for name in trials)] for network, trials in groups.items()}
+    return {network: [runs[network], *(runs[name] for name in variants)] for network, variants in groups.items()}
 
 
-def _trial(entry: Mapping, network: Mapping) -> dict:
+def _variant(entry: Mapping, network: Mapping) -> dict:
     changes = {key: _both(network.get(key, {}), entry.get(key, {})) for key in ('change', 'small')}
     return {**network, **entry, **changes, 'seeds': [0]}
 

@@ -30,8 +30,8 @@ def reproduce(monkeypatch):
 @pytest.mark.parametrize('small', [False, True])
 def test_every_run_of_the_plan_has_a_right_option_file(reproduce, tmp_path, small):
     plan = reproduce['plan']
-    trials = [run for group in plan.read_trials(small).values() for run in group]
-    for run in plan.with_needed(plan.read_plan(small) + trials):
+    variants = [run for kind in plan.VARIANTS for group in plan.read_variants(kind, small).values() for run in group]
+    for run in plan.with_needed(plan.read_plan(small) + variants):
         path = reproduce['plan'].write_option_file(run, tmp_path)
         found = check_option_file(OptionFile(str(path)), is_train=True).error_lines()
         # faces and teachers are made on the way
@@ -61,21 +61,30 @@ def test_a_run_follows_what_it_needs(reproduce):
     assert [run.seed for run in runs] == sorted(run.seed for run in runs)
 
 
+@pytest.mark.parametrize('kind', ['trials', 'ablation'])
 @pytest.mark.parametrize('small', [False, True])
-def test_a_trial_differs_from_what_it_is_held_against_in_what_it_says_alone(reproduce, small):
-    trials = OptionFile(str(reproduce['plan']._TRIALS)).opt
-    for network, runs in reproduce['plan'].read_trials(small).items():
-        assert [run.network for run in runs] == [network, *trials[network]]
+def test_a_variant_differs_from_what_it_is_held_against_in_what_it_says_alone(reproduce, small, kind):
+    variants = OptionFile(str(reproduce['plan'].VARIANTS[kind])).opt
+    for network, runs in reproduce['plan'].read_variants(kind, small).items():
+        assert [run.network for run in runs] == [network, *variants[network]]
         reference = dict(_flat(runs[0].opt))
         for run in runs[1:]:
-            entry = trials[network][run.network]
+            entry = variants[network][run.network]
             said = {key for part in ('change', 'small') for key, _ in _flat(entry.get(part, {}))}
             said |= {('train', 'optim_g', 'lr')} if 'rate' in entry else set()
             differ = {key for key, value in _flat(run.opt) if reference.get(key, 'absent') != value}
             if not {'opt', 'needs'} & set(entry):
                 assert differ <= said | {('name',)}
-            assert run.opt['datasets']['val'] == runs[0].opt['datasets']['val']
+            assert run.opt['datasets']['val'] == runs[0].opt['datasets']['val'] or not run.is_compared
             assert run.seed == 0
+
+
+@pytest.mark.parametrize('small', [False, True])
+def test_every_run_has_an_experiment_of_its_own(reproduce, small):
+    plan = reproduce['plan']
+    runs = plan.read_plan(small) + [run for kind in plan.VARIANTS for group in plan.read_variants(kind, small).values()
+                                    for run in group[1:]]
+    assert len({run.name for run in runs}) == len(runs)
 
 
 def test_a_rate_is_a_multiple_of_the_protocols(reproduce):
@@ -87,7 +96,7 @@ def test_a_rate_is_a_multiple_of_the_protocols(reproduce):
 
 def _rates(reproduce, small):
     return {run.network: run.opt['train']['optim_g']['lr']
-            for runs in reproduce['plan'].read_trials(small).values() for run in runs}
+            for runs in reproduce['plan'].read_variants('trials', small).values() for run in runs}
 
 
 def _own_rate(file):
