@@ -83,6 +83,7 @@ RULES = [
     Rule(r'basicsr demo .*', 'basicsr demo --help', 'waits for a browser; tests/demo'),
     Rule(r'ssh -L (\d+):127\.0\.0\.1:\1 HOST', r'basicsr demo --help | grep --quiet "default: \1"', 'another machine'),
     Rule(r'python scripts/kill_and_resume\.py.*', 'python scripts/kill_and_resume.py --help', 'minutes'),
+    Rule(r'python tests/learning\.py .*', f'test -f {ROOT}/tests/archs/test_learning.py', 'minutes'),
     Rule(r'python scripts/upstream_patch\.py.*', 'python scripts/upstream_patch.py --help', 'downloads linters'),
     Rule(r'bash (scripts/\w+\.sh).*', r'bash -n \1', 'minutes to hours, and makes an environment'),
     Rule(r"pip install 'pkdn_basicsr\[NAME\]'", 'pip install --help', 'a pattern'),
