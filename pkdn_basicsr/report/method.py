@@ -185,12 +185,16 @@ def _load_weights(name: str, net: nn.Module, path: str, opt: dict) -> tuple[File
     if not os.path.isfile(path):
         raise MissingCheckpointError(f"method '{name}': no such checkpoint: {os.path.abspath(path)}; train it first, "
                                      'or go on without it by --allow-missing')
+    wished = (opt.get('path') or {}).get('param_key_g')
     try:
         saved = read_plain(path)
-        wished = (opt.get('path') or {}).get('param_key_g')
-        found = next((key for key in (wished, 'params_ema', 'params') if key in saved), None)
+        present = [key for key in ('params_ema', 'params') if key in saved]
+        found = wished if wished in saved else next(iter(present), None)
         net.load_state_dict(saved if found is None else saved[found])
     except Exception as error:  # torch has many for a damaged file
         reason = ' '.join(str(error).split())[:300]
         raise UsageError(f"method '{name}': {path} does not fit {type(net).__name__}: {reason}") from None
+    if wished not in (None, found) and len(present) == 2:  # where there is one kind, BasicSR takes that as well
+        raise UsageError(f"method '{name}': {path} has no {wished!r}, which path.param_key_g names, but 'params' and "
+                         "'params_ema'; name one of them")
     return record_file(path), found

@@ -52,6 +52,16 @@ def test_averaged_weights_come_first_and_param_key_decides(tmp_path, option_file
     assert second.recipe['param_key'] == 'params'
 
 
+def test_a_param_key_that_is_not_there_does_not_choose_between_plain_and_averaged(tmp_path, option_file, usage_error):
+    weights = PKDNStudent(**TINY).state_dict()
+    path = {'pretrain_network_g': 'w.pth', 'param_key_g': 'params_emaa'}
+    save(tmp_path / 'w.pth', params=weights, params_ema=weights)
+    with usage_error("method 'm'", 'w.pth', "'params_emaa'", 'path.param_key_g', "'params_ema'"):
+        load_method('m', option_file(path=path), CPU, {})
+    save(tmp_path / 'w.pth', params=weights)  # as with an option file that was written for averaged ones
+    assert load_method('m', option_file(path=path), CPU, {}).recipe['param_key'] == 'params'
+
+
 def test_an_entry_may_name_another_checkpoint(tmp_path, option_file):
     other = PKDNStudent(**TINY)
     torch.save(other.state_dict(), tmp_path / 'bare.pth')  # without BasicSR's 'params'
