@@ -95,8 +95,8 @@ def _run(network: str, seed: int, plan: Mapping, entry: Mapping, needs: Run | No
         parts += [plan['small_protocol'], entry.get('small', {})]
     for part in parts:
         opt = _merged(opt, part)
-    optimizer = opt['train']['optim_g']
-    opt = _merged(opt, {'train': {'optim_g': {'lr': optimizer['lr'] * entry.get('rate', 1)}}})
+    rate = entry.get('rate', entry.get('small_rate', 1) if small else 1)
+    opt = _merged(opt, {'train': {'optim_g': {'lr': opt['train']['optim_g']['lr'] * rate}}})
     name = f'reproduce{"_small" if small else ""}_{network.replace(",", "").replace(" ", "_")}_seed{seed}'
     opt = _merged(opt, {'name': name, 'manual_seed': seed})
     if needs:
