@@ -1,8 +1,8 @@
 """Can a network of an option file learn? `python tests/learning.py FACES OPTION_FILE[:RATE] ...` on four real faces.
 
 FACES has `images` and `parsing`; the maps, of 19 classes, are for networks that take one. A network should bring its
-L1 below half of bicubic's in 300 iterations on one batch. Gradients are clipped and Adam forgets soon: most networks
-begin 20 dB below bicubic, and the deep ones without a global residual otherwise need more iterations than that.
+L1 below half of bicubic's in 300 iterations on one batch. Gradients are clipped and Adam forgets soon: networks
+without a global residual begin at seven to nine times bicubic's L1, and deep ones need more iterations without that.
 """
 
 import sys
