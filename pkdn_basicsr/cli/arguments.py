@@ -6,7 +6,7 @@ import argparse
 def add_weights_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--weights`, `--opt` and `--scale`, which tell the trained network as `load_trained` takes it."""
     parser.add_argument('--weights', metavar='FILE|NAME',
-                        help='.safetensors, checkpoint of training or name of a shipped student (default: the shipped '
+                        help='.safetensors, checkpoint of training or name of a shipped network (default: the shipped '
                              'student of that scale)')
     parser.add_argument('--opt', metavar='FILE',
                         help='option file of its training, for weights that do not say what network they are of')

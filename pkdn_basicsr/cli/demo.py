@@ -65,7 +65,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='basicsr demo', description=__doc__)
     parser.add_argument('--weights', nargs='+', default=[None], metavar='FILE|NAME',
                         help='networks to choose from: .safetensors, checkpoints of training or names of shipped '
-                             'students (default: the shipped student)')
+                             'networks (default: the shipped student)')
     parser.add_argument('--opt', metavar='FILE',
                         help='option file of its training, for weights that do not say what network they are of; with '
                              'one --weights only')

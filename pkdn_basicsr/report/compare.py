@@ -20,12 +20,13 @@ from pkdn_basicsr.models.prior import check_maps
 from pkdn_basicsr.report.comparison import Comparison, MethodResult
 from pkdn_basicsr.report.cost import LatencyRule, measure_costs
 from pkdn_basicsr.report.cost_plot import save_cost_plot
+from pkdn_basicsr.report.entry import MissingCheckpointError
 from pkdn_basicsr.report.evaluate import Values, evaluate
 from pkdn_basicsr.report.face_grid import save_face_grid
 from pkdn_basicsr.report.faces import FaceSet
 from pkdn_basicsr.report.finished import FinishedMethods
 from pkdn_basicsr.report.latex import comparison_latex
-from pkdn_basicsr.report.method import Method, MissingCheckpointError, load_method
+from pkdn_basicsr.report.method import Method, load_method
 from pkdn_basicsr.report.provenance import Run, record_files_in, record_run
 from pkdn_basicsr.report.summary import write_summary
 from pkdn_basicsr.report.table import comparison_csv, comparison_markdown

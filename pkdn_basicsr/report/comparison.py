@@ -18,8 +18,8 @@ class MethodResult:
     """What one method reached.
 
     Attributes:
-        network: Its class and arguments, `network_g` of its option file.
-        option_file: That file.
+        network: Its class and arguments.
+        option_file: The file that they are from; None where its weights tell them.
         checkpoint: Its weights; None for a network that has none.
         param_key: Under which key of that file they lie; None for bare ones, and where an earlier version has not
             written it down.
@@ -32,7 +32,7 @@ class MethodResult:
     """
 
     network: Mapping
-    option_file: FileRecord
+    option_file: FileRecord | None
     checkpoint: FileRecord | None
     param_key: str | None
     prior: str | None

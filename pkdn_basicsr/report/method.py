@@ -1,6 +1,5 @@
 """One network of a comparison, with its weights."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,17 +10,13 @@ from torch import Tensor, nn
 
 from pkdn_basicsr.archs.layers import BicubicUpsample
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.host.checkpoint.weights_file import read_plain
 from pkdn_basicsr.host.option_check.components import check_components
-from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import one_hot_prior, takes_parsing
+from pkdn_basicsr.report.entry import MissingCheckpointError, load_checkpoint, read_entry
 from pkdn_basicsr.report.maps import Batch, MapSource, map_source
 from pkdn_basicsr.report.network import build_untrained
 from pkdn_basicsr.report.provenance import FileRecord, record_file, record_files_in
 from pkdn_basicsr.weights.face_parser import SHIPPED_FACE_PARSER
-from pkdn_basicsr.weights.shipped import shipped_or_path
-
-_ENTRY_KEYS = {'opt', 'checkpoint', 'maps'}
 
 
 @dataclass(frozen=True)
@@ -31,8 +26,8 @@ class Method:
     Attributes:
         name: What tables and figures call it.
         net: The network, in eval mode, with its weights.
-        network_opt: `network_g` of its option file.
-        option_file: That file.
+        network_opt: Its class and arguments.
+        option_file: The file that they are from; None where its weights tell them.
         checkpoint: Its weights; None for a network that has none.
         prior: Where its parsing maps come from; None for a network that sees the low-resolution face alone.
         scheme: Class scheme of the maps it was trained with.
@@ -42,7 +37,7 @@ class Method:
     name: str
     net: nn.Module
     network_opt: Mapping
-    option_file: FileRecord
+    option_file: FileRecord | None
     checkpoint: FileRecord | None
     prior: MapSource | None
     scheme: str
@@ -87,44 +82,33 @@ class Method:
                              f'{" ".join(str(error).split())[:300]}') from error
 
 
-class MissingCheckpointError(UsageError):
-    """A method of a comparison has not been trained yet."""
-
-
 def load_method(name: str, entry: str | dict, device: torch.device, earlier: Mapping[str, Method]) -> Method:
     """Build the network of a `methods:` entry and load its weights.
 
     Args:
         name: The entry's key.
-        entry: Path of an option file, or `{opt: PATH, checkpoint: PATH, maps: ...}` (see `map_source` for the maps).
+        entry: See `read_entry`; `map_source` for the maps.
         device: Where the network shall lie.
         earlier: The methods above, whose results its maps may be predicted from.
 
     Raises:
-        UsageError: No such option file, an unknown network or key, weights of another network, or maps for a network
-            that takes none.
+        UsageError: As `read_entry`; an unknown network, weights of another network, or maps for a network that takes
+            none.
         MissingCheckpointError: No checkpoint.
     """
-    entry = {'opt': entry} if isinstance(entry, str) else dict(entry or {})
-    if 'opt' not in entry or set(entry) - _ENTRY_KEYS:
-        raise UsageError(f"method '{name}': expected the path of an option file or {{opt: PATH, checkpoint: PATH, "
-                         f'maps: ...}}, found {entry}')
-    opt = read_option_file(entry['opt'])
-    if 'network_g' not in opt:
-        raise UsageError(f"method '{name}': {entry['opt']} has no network_g")
-    check_components({'network_g': opt['network_g']})
-    recipe = {'network': dict(opt['network_g']), 'checkpoint': None, 'param_key': None,
-              'maps': _traceable(entry.get('maps'))}
-    net = build_untrained(opt['network_g'])
+    entry = read_entry(name, entry)
+    check_components({'network_g': entry.opt['network_g']})  # an option file or a file of weights could name anything
+    recipe = {'network': dict(entry.opt['network_g']), 'checkpoint': None, 'param_key': None,
+              'maps': _traceable(entry.maps)}
+    net = build_untrained(entry.opt['network_g'])
     checkpoint = None
     if any(True for _ in net.parameters()):
-        path = entry.get('checkpoint') or _checkpoint_path(name, entry['opt'], opt)
-        checkpoint, recipe['param_key'] = _load_weights(name, net, os.path.expanduser(shipped_or_path(path)), opt)
+        checkpoint, recipe['param_key'] = load_checkpoint(name, net, entry)
         recipe['checkpoint'] = checkpoint.sha256
     net = net.to(device).eval()
-    scheme = _scheme(opt)
-    return Method(name, net, opt['network_g'], record_file(entry['opt']), checkpoint,
-                  _prior(name, net, entry.get('maps'), scheme, earlier, recipe), scheme, recipe)
+    scheme = _scheme(entry.opt)
+    return Method(name, net, entry.opt['network_g'], entry.option_file and record_file(entry.option_file), checkpoint,
+                  _prior(name, net, entry.maps, scheme, earlier, recipe), scheme, recipe)
 
 
 def _prior(name: str, net: nn.Module, maps: dict | None, scheme: str, earlier: Mapping[str, Method],
@@ -166,35 +150,3 @@ def _scheme(opt: dict) -> str:
     schemes = [dataset_opt.get('convert_parsing_to') or dataset_opt.get('parsing_scheme')
                for dataset_opt in (opt.get('datasets') or {}).values()]
     return next(filter(None, schemes), 'celebamask_hq')
-
-
-def _checkpoint_path(name: str, file: str, opt: dict) -> str:
-    """Return what the option file starts from, or else what training with it ends with."""
-    path_opt = opt.get('path') or {}
-    if path_opt.get('pretrain_network_g'):
-        return path_opt['pretrain_network_g']
-    if not isinstance(opt.get('name'), str):
-        raise UsageError(f"method '{name}': {file}: name: expected that of the training, whose folder has the weights, "
-                         f"found {opt.get('name')!r}; add it, path.pretrain_network_g, or the method's checkpoint")
-    root = path_opt.get('experiments_root') or 'experiments'
-    return os.path.join(root, opt['name'], 'models', 'net_g_latest.pth')
-
-
-def _load_weights(name: str, net: nn.Module, path: str, opt: dict) -> tuple[FileRecord, str | None]:
-    """Return the file, and under which of its keys the weights lie; None: bare ones."""
-    if not os.path.isfile(path):
-        raise MissingCheckpointError(f"method '{name}': no such checkpoint: {os.path.abspath(path)}; train it first, "
-                                     'or go on without it by --allow-missing')
-    wished = (opt.get('path') or {}).get('param_key_g')
-    try:
-        saved = read_plain(path)
-        present = [key for key in ('params_ema', 'params') if key in saved]
-        found = wished if wished in saved else next(iter(present), None)
-        net.load_state_dict(saved if found is None else saved[found])
-    except Exception as error:  # torch has many for a damaged file
-        reason = ' '.join(str(error).split())[:300]
-        raise UsageError(f"method '{name}': {path} does not fit {type(net).__name__}: {reason}") from None
-    if wished not in (None, found) and len(present) == 2:  # where there is one kind, BasicSR takes that as well
-        raise UsageError(f"method '{name}': {path} has no {wished!r}, which path.param_key_g names, but 'params' and "
-                         "'params_ema'; name one of them")
-    return record_file(path), found

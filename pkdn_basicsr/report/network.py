@@ -16,5 +16,10 @@ def build_untrained(network_opt: Mapping) -> nn.Module:
     Args:
         network_opt: `network_g` of an option file: `type` and arguments.
     """
-    arguments = {key: value for key, value in network_opt.items() if key not in ('type', *_FILES_OF_WEIGHTS)}
-    return ARCH_REGISTRY.get(network_opt['type'])(**arguments)
+    arguments = without_files(network_opt)
+    return ARCH_REGISTRY.get(arguments.pop('type'))(**arguments)
+
+
+def without_files(network_opt: Mapping) -> dict:
+    """Return `network_g` without the arguments that name files of trained parts."""
+    return {key: value for key, value in network_opt.items() if key not in _FILES_OF_WEIGHTS}

@@ -12,7 +12,7 @@ Schema `pkdn_basicsr.compare/1`; numbers that do not exist are null.
     per_image      {path, sha256}: the values of all faces, beside this file
     runs           [{date, option_file: {path, sha256}, device, threads, versions: {package: version}}]
     methods        {<name>: {
-                       network: {type, ...}, option_file: {path, sha256}, checkpoint: {path, sha256} or null,
+                       network: {type, ...}, option_file and checkpoint: {path, sha256} or null,
                        param_key: under which the weights lie in it, or null; the first versions left it out,
                        prior: what map it sees, or null, maps: its `maps:` or null, sees_truth: bool,
                        run: position in `runs`,
@@ -117,7 +117,7 @@ def _method_to_json(result: MethodResult, run: int, statistics: dict[str, Statis
     faces = {metric: len(values) for metric, values in result.values.items()}
     return {
         'network': result.network,
-        'option_file': asdict(result.option_file),
+        'option_file': result.option_file and asdict(result.option_file),
         'checkpoint': result.checkpoint and asdict(result.checkpoint),
         'param_key': result.param_key,
         'prior': result.prior,
@@ -135,9 +135,9 @@ def _method_to_json(result: MethodResult, run: int, statistics: dict[str, Statis
 
 def _method_from_json(entry: dict, run: Run, values: Values) -> MethodResult:
     cost = Cost(entry['parameters'], entry['macs'], entry['macs_skipped'], entry['latency_ms'] / 1e3)
-    checkpoint = entry['checkpoint'] and FileRecord(**entry['checkpoint'])
-    return MethodResult(entry['network'], FileRecord(**entry['option_file']), checkpoint, entry.get('param_key'),
-                        entry['prior'], entry['maps'], entry['sees_truth'], cost, run, values)
+    option_file, checkpoint = (entry[key] and FileRecord(**entry[key]) for key in ('option_file', 'checkpoint'))
+    return MethodResult(entry['network'], option_file, checkpoint, entry.get('param_key'), entry['prior'],
+                        entry['maps'], entry['sees_truth'], cost, run, values)
 
 
 def _null_for_nan(value):

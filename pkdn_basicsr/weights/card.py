@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from pkdn_basicsr.errors import UsageError
@@ -64,6 +65,27 @@ def card_from_metadata(metadata: Mapping[str, str]) -> Card:
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f'expected metadata as basicsr export writes it, found otherwise ({type(error).__name__}: '
                          f'{error}); export the weights again') from None
+
+
+def card_of_file(path: str) -> Card:
+    """Return the card in a file of weights that `basicsr export` has written.
+
+    Raises:
+        UsageError: It has none, or is damaged.
+    """
+    try:
+        metadata = read_metadata(path)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f'expected a .safetensors file, found none that can be read ({error})') from None
+    if 'network' not in metadata:
+        raise UsageError('it does not say what network it is of, as files of basicsr export do')
+    return card_from_metadata(metadata)
+
+
+def read_metadata(path: str) -> Mapping[str, str]:
+    """Return what a safetensors file says about itself."""
+    with safe_open(path, framework='pt') as file:
+        return file.metadata() or {}
 
 
 def hash_of_weights(weights: Mapping[str, Tensor]) -> str:

@@ -1,4 +1,4 @@
-"""The trained students and teachers in this folder, by name."""
+"""The trained networks in this folder, by name."""
 
 from pathlib import Path
 
@@ -15,17 +15,27 @@ TEACHERS: dict[str, str] = {
 """The same of teachers, which need the true map: for `path.pretrain_network_*` and `compare` only."""
 
 
+BASELINES: dict[str, str] = {
+}
+"""The same of networks that PKDN is compared with."""
+
+
+def is_shipped(name: str) -> bool:
+    """Whether it is the name of weights in this folder."""
+    return name in STUDENTS | TEACHERS | BASELINES
+
+
 def shipped_or_path(weights: str) -> str:
-    """Return the file of shipped weights, student or teacher, where it is their name, and else what was given."""
-    file = {**STUDENTS, **TEACHERS}.get(weights)
+    """Return the file of shipped weights where it is their name, and else what was given."""
+    file = (STUDENTS | TEACHERS | BASELINES).get(weights)
     return weights if file is None else str(Path(__file__).parent / file)
 
 
 def shipped_weights(name: str | None = None, scale: int = 8) -> Path:
-    """Return the file of a shipped student.
+    """Return the file of a shipped network that takes the low-resolution face alone.
 
     Args:
-        name: A key of `STUDENTS`. Default: the first of that scale.
+        name: A key of `STUDENTS` or `BASELINES`. Default: the first student of that scale.
         scale: Enlargement; only looked at without a name.
 
     Raises:
@@ -40,11 +50,11 @@ def shipped_weights(name: str | None = None, scale: int = 8) -> Path:
         if name is None:
             raise MissingError(f'no student for scale {scale} is shipped with this version'
                                f'{_there_are()}; give --weights FILE, such as net_g_latest.pth of a training run')
-    if name not in STUDENTS:
-        raise UsageError(f"--weights: there is no file '{name}' and no shipped student of that name{_there_are()}; "
+    if name not in STUDENTS | BASELINES:
+        raise UsageError(f"--weights: there is no file '{name}' and no shipped network of that name{_there_are()}; "
                          'give a .safetensors or .pth file')
-    return Path(__file__).parent / STUDENTS[name]
+    return Path(__file__).parent / (STUDENTS | BASELINES)[name]
 
 
 def _there_are() -> str:
-    return f' (there are {", ".join(STUDENTS)})' if STUDENTS else ''
+    return f' (there are {", ".join(STUDENTS | BASELINES)})' if STUDENTS else ''

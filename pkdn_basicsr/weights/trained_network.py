@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from pkdn_basicsr.archs.from_state_dict import is_student, student_arguments
@@ -14,9 +13,9 @@ from pkdn_basicsr.host.checkpoint.weights_mismatch import explain_mismatch
 from pkdn_basicsr.host.option_check.components import check_components
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import takes_parsing
-from pkdn_basicsr.report.network import build_untrained
-from pkdn_basicsr.weights.card import Card, card_from_metadata, hash_of_weights
-from pkdn_basicsr.weights.shipped import STUDENTS, shipped_weights
+from pkdn_basicsr.report.network import build_untrained, without_files
+from pkdn_basicsr.weights.card import Card, card_from_metadata, hash_of_weights, read_metadata
+from pkdn_basicsr.weights.shipped import BASELINES, STUDENTS, shipped_weights
 
 _HR_SIZE = 128  # side of the faces of all published ×8 work; taken where nothing says otherwise
 _SUFFIXES = ('.safetensors', '.pth', '.pt')
@@ -31,7 +30,7 @@ def load_trained(weights: str | Path | None = None, opt: str | Path | None = Non
 
     Args:
         weights: `.safetensors`, or a checkpoint of training (its averaged weights, where it has them), or the name of a
-            shipped student. Default: the shipped student of `scale`.
+            shipped network. Default: the shipped student of `scale`.
         opt: Option file whose `network_g` it is.
         scale: The expected enlargement. Default: that of the weights; 8 without `weights`.
 
@@ -60,7 +59,7 @@ def load_trained(weights: str | Path | None = None, opt: str | Path | None = Non
 
 
 def _find(weights: str | Path | None, scale: int | None) -> str:
-    if weights is None or str(weights) in STUDENTS:
+    if weights is None or str(weights) in STUDENTS | BASELINES:
         return str(shipped_weights(weights and str(weights), scale or 8))
     path = os.path.abspath(os.path.expanduser(weights))
     if not os.path.isfile(path):
@@ -77,7 +76,7 @@ def _read(path: str) -> tuple[dict[str, Tensor], Card | None]:
     is_safetensors = path.lower().endswith('.safetensors')
     try:
         state, _ = read_weights(path, None if is_safetensors else 'params_ema')
-        metadata = _metadata(path) if is_safetensors else {}
+        metadata = read_metadata(path) if is_safetensors else {}
         if 'scheme' in metadata:
             raise UsageError('these are the weights of a face parser; give those of a student')
         card = card_from_metadata(metadata) if 'network' in metadata else None
@@ -87,11 +86,6 @@ def _read(path: str) -> tuple[dict[str, Tensor], Card | None]:
     except UsageError as error:
         raise UsageError(f'{path}: {error}') from error.__cause__
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}, card
-
-
-def _metadata(path: str) -> Mapping[str, str]:
-    with safe_open(path, framework='pt') as file:
-        return file.metadata() or {}
 
 
 def _card_of_options(opt_path: str, path: str, stored: Card | None) -> Card:
@@ -104,7 +98,7 @@ def _card_of_options(opt_path: str, path: str, stored: Card | None) -> Card:
         raise UsageError(f'--opt: {opt_path} has no scale, a whole number; add it')
     sizes = [dataset['gt_size'] // scale for dataset in (opt.get('datasets') or {}).values() if dataset.get('gt_size')]
     known = {'protocol': stored.protocol, 'licence': stored.licence} if stored else {}
-    return Card(dict(opt['network_g']), scale, sizes[0] if sizes else max(_HR_SIZE // scale, 1), **known)
+    return Card(without_files(opt['network_g']), scale, sizes[0] if sizes else max(_HR_SIZE // scale, 1), **known)
 
 
 def _scale_of(network: Mapping) -> object:

@@ -76,7 +76,8 @@ def test_the_reference_must_be_a_method(project):
     ({'methods': None}, 'methods: expected names and values'),
     ({'datasets': {'val': {}}}, 'found no datasets.test'),
     ({'val': {}}, 'val: expected names and values'),
-    ({'methods': {'teacher': {'checkpoint': 'teacher.pth'}}}, "method 'teacher': expected the path of an option file"),
+    ({'methods': {'teacher': {'checkpoint': 'teacher.pth'}}},
+     "method 'teacher': teacher.pth: expected a .safetensors file"),
     ({'methods': {'teacher': {'opt': 'teacher.yml', 'chekpoint': 'x'}}}, 'chekpoint'),
     ({'methods': {'teacher': None}}, "method 'teacher': expected"),
 ])

@@ -5,7 +5,8 @@ from safetensors.torch import save_file
 
 from pkdn_basicsr.archs import PKDNStudent, PKDNTeacher
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.report.method import MissingCheckpointError, load_method
+from pkdn_basicsr.report.entry import MissingCheckpointError
+from pkdn_basicsr.report.method import load_method
 from pkdn_basicsr.weights import shipped
 
 TINY = {'scale': 8, 'num_feat': 4, 'num_enc_blocks': [1], 'num_neck_blocks': 1, 'num_dec_blocks': [1]}

@@ -1,0 +1,72 @@
+"""Entries of `methods:` whose weights tell themselves what network they are of."""
+
+import pytest
+import torch
+import yaml
+
+from pkdn_basicsr.archs import PKDNStudent
+from pkdn_basicsr.export.export import export
+from pkdn_basicsr.report.entry import MissingCheckpointError, read_entry
+from pkdn_basicsr.report.method import load_method
+from pkdn_basicsr.weights.card import Card
+from pkdn_basicsr.weights.shipped import STUDENTS, shipped_or_path
+
+TINY = {'scale': 8, 'num_feat': 4, 'num_enc_blocks': [1], 'num_neck_blocks': 1, 'num_dec_blocks': [1]}
+CPU = torch.device('cpu')
+
+
+@pytest.fixture
+def exported(tmp_path):
+    net = PKDNStudent(**TINY).eval()
+    path = tmp_path / 'tiny.safetensors'
+    export(net, Card({'type': 'PKDNStudent', **TINY}, 8, 16), 'safetensors', path)
+    return net, str(path)
+
+
+@pytest.mark.parametrize('form', [lambda path: path, lambda path: {'checkpoint': path}])
+def test_exported_weights_need_no_option_file(exported, form):
+    net, path = exported
+    method = load_method('tiny', form(path), CPU, {})
+    lq = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(method.net(lq), net(lq))
+    assert method.option_file is None
+    assert method.network_opt == {'type': 'PKDNStudent', **TINY}
+    assert method.recipe['checkpoint'] == method.checkpoint.sha256
+
+
+@pytest.mark.parametrize('name', STUDENTS)
+def test_a_shipped_network_is_its_name(name):
+    entry = read_entry('student', name)
+    assert (entry.checkpoint, entry.option_file) == (shipped_or_path(name), None)
+    assert entry.opt['network_g']['type'] == 'PKDNStudent'
+
+
+def test_an_option_file_beside_exported_weights_is_what_counts(exported, tmp_path):
+    file = tmp_path / 'option.yml'
+    file.write_text(yaml.safe_dump({'name': 'other', 'network_g': {'type': 'PKDNStudent', **TINY, 'num_feat': 6}}))
+    entry = read_entry('tiny', {'opt': str(file), 'checkpoint': exported[1]})
+    assert (entry.opt['network_g']['num_feat'], entry.option_file) == (6, str(file))
+
+
+def test_weights_that_do_not_tell_their_network_want_an_option_file(tmp_path, usage_error):
+    torch.save(PKDNStudent(**TINY).state_dict(), tmp_path / 'w.pth')
+    with usage_error("method 'tiny'", 'w.pth', 'opt: PATH'):
+        read_entry('tiny', {'checkpoint': str(tmp_path / 'w.pth')})
+
+
+def test_a_face_parser_is_no_method(usage_error):
+    with usage_error("method 'parser'", 'face_parser', 'basicsr export'):
+        read_entry('parser', {'checkpoint': shipped_or_path('pkdn_student_small_x8').replace(
+            STUDENTS['pkdn_student_small_x8'], 'face_parser-ba24c33a.safetensors')})
+
+
+def test_weights_that_are_not_there_may_be_left_out(tmp_path):
+    with pytest.raises(MissingCheckpointError, match="method 'tiny': no such checkpoint: .*none.safetensors"):
+        read_entry('tiny', str(tmp_path / 'none.safetensors'))
+
+
+@pytest.mark.parametrize('entry', [None, {}, {'maps': {'shift': 4}}, {'checkpoint': None}, {'weights': 'w.pth'}])
+def test_an_entry_names_options_or_weights(entry, usage_error):
+    with usage_error("method 'tiny'", '{opt: PATH, checkpoint: PATH'):
+        read_entry('tiny', entry)
