@@ -11,8 +11,10 @@ from pkdn_basicsr.host.option_check.components import check_components
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.scheduled_loss import ScheduledLoss
 from pkdn_basicsr.report.complexity import count_parameters
+from pkdn_basicsr.report.entry import read_entry
 from pkdn_basicsr.report.network import build_untrained
 from pkdn_basicsr.report.network_table import face_inputs
+from pkdn_basicsr.weights import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / 'options').rglob('*.yml'))
@@ -119,9 +121,16 @@ def test_the_students_teacher_is_what_its_option_file_trains(file):
 
 
 @pytest.mark.parametrize('file', [file for file in FILES if file.name.startswith('compare')], ids=short)
-def test_compared_option_files_exist(file):
-    methods = read_option_file(str(file))['methods']
-    assert all((ROOT / (entry if isinstance(entry, str) else entry['opt'])).is_file() for entry in methods.values())
+def test_compared_networks_are_described(file, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for name, entry in read_option_file(str(file))['methods'].items():
+        assert 'type' in read_entry(name, entry).opt['network_g']  # no file, no weights: it raises
+
+
+def test_all_shipped_networks_are_compared():
+    methods = read_option_file(str(ROOT / 'options/compare_shipped.yml'))['methods'].values()
+    named = [entry if isinstance(entry, str) else entry['checkpoint'] for entry in methods]
+    assert sorted(filter(shipped.is_shipped, named)) == sorted(shipped.STUDENTS | shipped.TEACHERS | shipped.BASELINES)
 
 
 @pytest.mark.parametrize('kind', ['teacher', 'student'])

@@ -9,6 +9,7 @@ from pathlib import Path
 from comparison import compare, compare_variants
 from faces import EXTRA, OFFICIALS, TEST, check_there, join_training_faces
 from plan import VARIANTS, read_plan, read_variants, with_needed
+from ship import ship
 from training import Trainings
 
 from pkdn_basicsr.cli.arguments import positive
@@ -24,9 +25,12 @@ def main() -> int:
     folder = Path('results', 'reproduce_small' if args.small else 'reproduce')
     groups = read_variants(args.variants, args.small) if args.variants else {'': read_plan(args.small)}
     if args.compare:
-        groups = {network: [run for run in group if run.is_finished] for network, group in groups.items()}
+        groups = {network: [run for run in group if run.tested] for network, group in groups.items()}
     wished = [run for group in groups.values() for run in group if args.only is None or run.network in args.only]
-    if not Trainings(with_needed(wished), folder, args.jobs).go_on(args.minutes and 60 * args.minutes):
+    trainings = Trainings(with_needed(wished), folder, args.jobs)
+    if args.ship:
+        ship(wished, folder)
+    elif not args.compare and not trainings.go_on(args.minutes and 60 * args.minutes):
         print('The time is over; the same command goes on.')
     elif args.variants and args.only is None:
         compare_variants(args.variants, groups, folder)
@@ -63,7 +67,10 @@ def _parse() -> argparse.Namespace:
                            help=f'the variants of {path.name}, compared on the validation faces alone')
     parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these and what they need, and compare '
                         'nothing')
-    parser.add_argument('--compare', action='store_true', help='train nothing, compare what is finished')
+    parser.add_argument('--compare', action='store_true', help='train nothing, compare what is finished, and the '
+                        'shipped weights of what is not')
+    parser.add_argument('--ship', action='store_true', help='train and compare nothing, write the weights of what is '
+                        'finished to pkdn_basicsr/weights')
     parser.add_argument('--detector', default='weights/yunet_n_640_640.onnx', metavar='ONNX', help='YuNet model, which '
                         'finds the faces of the other domain (default: %(default)s)')
     return parser.parse_args()

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from faces import MAPPED, TEST
 from plan import Run
-from seeds import method_name, seed_table
+from seeds import common_seeds, method_name, seed_table
 
 BICUBIC = 'options/baselines/bicubic.yml'
 SETS = {
@@ -26,10 +26,12 @@ def compare(runs: Sequence[Run], folder: Path) -> None:
     """Compare on every set of faces; differences are to the first run.
 
     Args:
-        runs: What has been trained.
+        runs: What has been trained or is shipped.
         folder: Where their option files lie and the comparisons' go; its name begins those of the result folders.
     """
     results = {faces: _compare(runs, faces, folder, f'{folder.name}_{faces}') for faces in SETS}
+    if len(common_seeds(runs)) < 2:
+        return  # shipped weights are of one seed
     table = seed_table(runs, results)
     (folder / 'seeds.md').write_text(table)
     print(f'\nWhat teaching gains:\n\n{table}\nWritten to {folder.absolute()}: seeds.md')
@@ -45,7 +47,7 @@ def compare_variants(kind: str, groups: Mapping[str, Sequence[Run]], folder: Pat
 
 
 def _compare(runs: Sequence[Run], faces: str, folder: Path, name: str) -> Path:
-    methods = {_name(run, faces): {'opt': f'{folder}/options/{run.name}.yml', 'checkpoint': str(run.checkpoint)}
+    methods = {_name(run, faces): {'opt': f'{folder}/options/{run.name}.yml', 'checkpoint': run.tested}
                for run in runs}
     path = folder / f'compare_{name.removeprefix(f"{folder.name}_")}.yml'
     opt = _comparison(name, methods | {'bicubic': BICUBIC}, SETS[faces])

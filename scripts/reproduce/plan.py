@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from pkdn_basicsr.host.option_file import OptionFile
+from pkdn_basicsr.weights.shipped import is_shipped
 
 _PLAN = Path('scripts/reproduce/networks.yml')
 VARIANTS = {'trials': Path('scripts/reproduce/trials.yml'), 'ablation': Path('scripts/reproduce/ablation.yml')}
@@ -24,6 +25,7 @@ class Run:
         opt: Its options.
         needs: The run whose result it needs, or None.
         is_compared: Whether it is a network of the table.
+        weights: The name under which its weights are shipped, if they are, or None.
     """
 
     network: str
@@ -32,12 +34,20 @@ class Run:
     opt: dict
     needs: 'Run | None'
     is_compared: bool
+    weights: str | None = None
 
     @property
     def checkpoint(self) -> Path:
         """What is tested, or taught by: the best on the validation faces, or the last of what has no validation."""
         best = self.opt.get('val', {}).get('save_best')
         return Path('experiments', self.name, 'models', f'net_g_best_{best}.pth' if best else 'net_g_latest.pth')
+
+    @property
+    def tested(self) -> str | None:
+        """What is compared: its checkpoint, or without one the name of the weights that the package ships, or None."""
+        if self.is_finished:
+            return str(self.checkpoint)
+        return self.weights if self.weights and is_shipped(self.weights) else None
 
     @property
     def is_finished(self) -> bool:
@@ -70,7 +80,7 @@ def read_variants(kind: str, small: bool) -> dict[str, list[Run]]:
 
 def _variant(entry: Mapping, network: Mapping) -> dict:
     changes = {key: _both(network.get(key, {}), entry.get(key, {})) for key in ('change', 'small')}
-    return {**network, **entry, **changes, 'seeds': [0]}
+    return {**network, **entry, **changes, 'seeds': [0], 'weights': None}
 
 
 def _both(change: Mapping, later: Mapping) -> dict:
@@ -101,7 +111,8 @@ def _run(network: str, seed: int, plan: Mapping, entry: Mapping, needs: Run | No
     opt = _merged(opt, {'name': name, 'manual_seed': seed})
     if needs:
         opt = _filled(opt, str(needs.checkpoint))
-    return Run(network, seed, name, opt, needs, entry.get('compare', True))
+    weights = f'{entry["weights"]}{"_small" if small else ""}_x8' if entry.get('weights') and seed == 0 else None
+    return Run(network, seed, name, opt, needs, entry.get('compare', True), weights)
 
 
 def with_needed(runs: Iterable[Run]) -> list[Run]:

@@ -19,6 +19,11 @@ def method_name(run: Run) -> str:
     return run.network if run.seed == 0 else f'{run.network}, seed {run.seed}'
 
 
+def common_seeds(runs: Sequence[Run]) -> list[int]:
+    """Return the seeds of which there is both a student alone and one taught."""
+    return sorted(_by_seed(runs, _ALONE).keys() & _by_seed(runs, _TAUGHT).keys())
+
+
 def seed_table(runs: Sequence[Run], results: Mapping[str, Path]) -> str:
     """Return a table of the gain of the student taught over the student alone, for each set of faces.
 
@@ -26,12 +31,11 @@ def seed_table(runs: Sequence[Run], results: Mapping[str, Path]) -> str:
     seeds, Student's t of the gain's mean over the faces.
 
     Args:
-        runs: What has been compared.
+        runs: What has been compared, of two seeds at least.
         results: Result folder of the comparison of each set.
     """
-    alone, taught = ({run.seed: method_name(run) for run in runs if run.network == network}
-                     for network in (_ALONE, _TAUGHT))
-    seeds = sorted(alone.keys() & taught.keys())
+    alone, taught = _by_seed(runs, _ALONE), _by_seed(runs, _TAUGHT)
+    seeds = common_seeds(runs)
     lines = ['| faces | ' + ' | '.join(f'seed {seed}' for seed in seeds) + ' | mean | over faces | over seeds |',
              '|---' * (len(seeds) + 4) + '|']
     for name, folder in results.items():
@@ -41,6 +45,10 @@ def seed_table(runs: Sequence[Run], results: Mapping[str, Path]) -> str:
                  _text(intervals(gains.mean(1, keepdims=True))[0]), _text(_over_seeds(gains.mean(0)))]
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
+
+
+def _by_seed(runs: Sequence[Run], network: str) -> dict[int, str]:
+    return {run.seed: method_name(run) for run in runs if run.network == network}
 
 
 def _over_seeds(means: np.ndarray) -> Sequence[float]:

@@ -1,20 +1,26 @@
 """scripts/reproduce: what is trained on what, and how runs follow each other."""
 
 import csv
+import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
+import torch
 import yaml
 from scipy import stats
 
 from pkdn_basicsr.host.option_file import OptionFile
 from pkdn_basicsr.host.options import check_option_file
+from pkdn_basicsr.report.network import build_untrained
+from pkdn_basicsr.weights.shipped import STUDENTS
+from pkdn_basicsr.weights.trained_network import load_trained
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ('comparison', 'faces', 'plan', 'seeds', 'training')
+MODULES = ('comparison', 'faces', 'plan', 'seeds', 'ship', 'training')
 
 
 @pytest.fixture
@@ -179,6 +185,49 @@ def test_a_run_of_other_options_is_not_taken_for_this_one(reproduce, tiny_runs, 
         reproduce['training'].Trainings(tiny_runs, tmp_path / 'results', 1)
 
 
+@pytest.fixture
+def trained(tiny_runs):
+    """A run as its training leaves it, that shall be shipped as `tiny_x8`."""
+    run = replace(tiny_runs[0], weights='tiny_x8')
+    run.checkpoint.parent.mkdir(parents=True)
+    net = build_untrained(run.opt['network_g']).eval()
+    for path in (run.checkpoint, run.checkpoint.with_name('net_g_latest.pth')):
+        torch.save({'params': net.state_dict()}, path)
+    return run, net
+
+
+def test_shipped_weights_are_compared_where_nothing_is_trained(reproduce, trained):
+    run, _ = trained
+    assert run.tested == str(run.checkpoint)
+    elsewhere = replace(run, name='elsewhere')
+    assert elsewhere.tested is None
+    assert replace(elsewhere, weights=next(iter(STUDENTS))).tested == next(iter(STUDENTS))
+
+
+def test_what_is_shipped_has_its_hash_in_its_name_and_is_what_was_trained(reproduce, trained, tmp_path, capsys,
+                                                                          monkeypatch):
+    run, net = trained
+    monkeypatch.setattr(reproduce['ship'], '_FOLDER', tmp_path)
+    reproduce['plan'].write_option_file(run, tmp_path / 'options')
+    reproduce['ship'].ship([run, replace(run, name='elsewhere'), replace(run, weights=None),
+                            replace(run, weights=next(iter(STUDENTS)))], tmp_path)
+    (file,) = tmp_path.glob('*.safetensors')
+    assert file.stem == f'tiny_x8-{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}'
+    assert capsys.readouterr().out == f"    'tiny_x8': '{file.name}',\n"
+    shipped, card = load_trained(file)
+    assert 'non-commercial' in card.licence
+    lq = torch.rand(1, 3, card.lq_size, card.lq_size)
+    assert torch.allclose(shipped(lq), net(lq), atol=1e-2)
+
+
+def test_a_teacher_is_not_shipped(reproduce, trained, tmp_path, capsys, monkeypatch):
+    run, _ = trained
+    run.opt['network_g'] = {**run.opt['network_g'], 'type': 'PKDNTeacher', 'num_classes': 19}
+    monkeypatch.setattr(reproduce['ship'], '_FOLDER', tmp_path)
+    reproduce['ship'].ship([run], tmp_path)
+    assert not list(tmp_path.glob('*.safetensors'))
+
+
 def test_a_run_that_fails_is_named(reproduce, tiny_runs, tmp_path, usage_error):
     tiny_runs[0].opt['datasets']['train']['dataroot_gt'] = 'nowhere'
     with usage_error('first failed', 'first.log'):
@@ -198,6 +247,7 @@ def test_the_table_of_seeds(reproduce, tmp_path):
         writer = csv.writer(file)
         writer.writerow(['image', 'method', 'psnr_dic'])
         writer.writerows([face, name, value[face]] for face in range(40) for name, value in values.items())
+    assert reproduce['seeds'].common_seeds(runs[:5]) == [0, 1]
     table = reproduce['seeds'].seed_table(runs, {'test': tmp_path}).splitlines()
     cells = [cell.strip() for cell in table[2].strip('|').split('|')]
     means = [(values[taught] - values[alone]).mean() for alone, taught in

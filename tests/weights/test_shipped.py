@@ -16,7 +16,7 @@ from pkdn_basicsr.metrics.psnr_ssim import calculate_protocol_psnr
 from pkdn_basicsr.report.network import build_untrained
 from pkdn_basicsr.weights import shipped
 from pkdn_basicsr.weights.card import card_from_metadata
-from pkdn_basicsr.weights.shipped import STUDENTS, TEACHERS, shipped_or_path, shipped_weights
+from pkdn_basicsr.weights.shipped import BASELINES, STUDENTS, TEACHERS, shipped_or_path, shipped_weights
 from pkdn_basicsr.weights.trained_network import load_trained
 
 
@@ -37,7 +37,7 @@ def test_students_are_found_by_name_or_scale(table, arguments, file):
 def test_what_is_not_there_is_told_with_what_is(table, usage_error):
     with usage_error('scale 16', 'pkdn_student_tiny_x8', '--weights FILE'):
         shipped_weights(None, 16)
-    with usage_error("'pkdn_studnet'", 'pkdn_student_x8'):
+    with usage_error("'pkdn_studnet'", 'pkdn_student_x8', *shipped.BASELINES):
         shipped_weights('pkdn_studnet')
 
 
@@ -47,7 +47,7 @@ def test_without_any_the_way_out_is_told(monkeypatch, usage_error):
         shipped_weights()
 
 
-@pytest.mark.parametrize('name', STUDENTS)
+@pytest.mark.parametrize('name', STUDENTS | BASELINES)
 def test_a_shipped_file_has_its_hash_in_its_name_and_says_what_it_is(name):
     path = shipped_weights(name)
     assert path.stem == f'{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}'
@@ -82,29 +82,41 @@ def test_other_weights_are_paths():
     assert shipped_or_path('pkdn_student_small_x8') == str(shipped_weights('pkdn_student_small_x8'))
 
 
-@pytest.mark.parametrize('name', TEACHERS)
-def test_a_shipped_teacher_reaches_the_psnr_of_its_table(name, shared_data):
+@pytest.mark.parametrize('name', STUDENTS | TEACHERS | BASELINES)
+def test_a_shipped_network_reaches_the_psnr_of_its_table(name, shared_data):
     folder = shared_data / 'celebamask_hq_1000'
     faces = ParsingMapDataset({'name': 'faces', 'phase': 'val', 'scale': 8, 'gt_size': 128,
                                'dataroot_gt': str(folder / 'images'), 'dataroot_parsing': str(folder / 'parsing'),
                                'split_file': str(folder / 'split_val.txt')})
-    teacher = read_teacher(shipped_or_path(name))
-    psnr = []
-    for sample in DataLoader(faces):
-        with torch.inference_mode():
-            sr = teacher(sample['lq'], parsing_to_one_hot(sample['parsing'], 19))
-        psnr.append(calculate_protocol_psnr(*(tensor2img(image) for image in (sr, sample['gt'])), protocol='dic'))
-    assert np.mean(psnr) == pytest.approx({'pkdn_teacher_small_x8': 26.17}[name], abs=.01)
+    if name in TEACHERS:
+        teacher = read_teacher(shipped_or_path(name))
+        psnr = mean_psnr(lambda face: teacher(face['lq'], parsing_to_one_hot(face['parsing'], 19)), faces)
+    else:
+        net, _ = load_trained(name)
+        psnr = mean_psnr(lambda face: net(face['lq']), faces)
+    assert psnr == pytest.approx(float(table_row(name)[3]), abs=.01)
 
 
-@pytest.mark.parametrize('name', STUDENTS)
-def test_a_shipped_student_reaches_the_psnr_of_its_table(name, shared_data):
-    test = ParsingMapDataset({'name': 'test', 'phase': 'val', 'scale': 8, 'gt_size': 128,
-                              'dataroot_gt': str(shared_data / 'celeba_test_dic_1000' / 'HR')})
-    net, _ = load_trained(name)
+def test_the_default_student_reaches_the_psnr_of_its_table_on_the_test_faces(shared_data):
+    faces = ParsingMapDataset({'name': 'test', 'phase': 'val', 'scale': 8, 'gt_size': 128,
+                               'dataroot_gt': str(shared_data / 'celeba_test_dic_1000' / 'HR')})
+    net, _ = load_trained()
+    assert mean_psnr(lambda face: net(face['lq']), faces) == pytest.approx(
+        float(table_row(next(iter(STUDENTS)))[4]), abs=.01)
+
+
+def mean_psnr(super_resolve, faces):
     psnr = []
-    for sample in DataLoader(test):
+    for face in DataLoader(faces):
         with torch.inference_mode():
-            sr = net(sample['lq'])
-        psnr.append(calculate_protocol_psnr(*(tensor2img(image) for image in (sr, sample['gt'])), protocol='dic'))
-    assert np.mean(psnr) == pytest.approx({'pkdn_student_small_x8': 25.90}[name], abs=.01)
+            sr = super_resolve(face)
+        psnr.append(calculate_protocol_psnr(*(tensor2img(image) for image in (sr, face['gt'])), protocol='dic'))
+    return np.mean(psnr)
+
+
+def table_row(name):
+    """Return name, file, parameters, PSNR of validation and test, SSIM of a network as README.md has them."""
+    text = Path(shipped.__file__).with_name('README.md').read_text()
+    rows = [[cell.strip(' *') for cell in line.strip('|').split('|')] for line in text.splitlines()]
+    (row,) = [row for row in rows if row[0] == f'`{name.removesuffix("_small_x8")}`']
+    return row
