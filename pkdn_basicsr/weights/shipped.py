@@ -17,6 +17,9 @@ TEACHERS: dict[str, str] = {
 
 
 BASELINES: dict[str, str] = {
+    'sparnet_small_x8': 'sparnet_small_x8-66a5339c.safetensors',
+    'edsr_small_x8': 'edsr_small_x8-f8daefe7.safetensors',
+    'srcnn_small_x8': 'srcnn_small_x8-66fe39fd.safetensors',
 }
 """The same of networks that PKDN is compared with."""
 
