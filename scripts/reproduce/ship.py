@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plan import Run
 
+from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.export.export import export
 from pkdn_basicsr.models.prior import takes_parsing
 from pkdn_basicsr.report.network import build_untrained
@@ -37,9 +38,12 @@ def _is_teacher(run: Run) -> bool:
 
 
 def _export(run: Run, option_file: Path) -> Path:
-    """Write half-precision weights to a file whose name ends with the first digits of its SHA-256."""
+    """Write weights, of half precision where that is enough, to a file named by the first digits of its SHA-256."""
     net, card = load_trained(run.checkpoint, option_file)
     card = replace(card, protocol=_PROTOCOL, licence=_LICENCE)
     unnamed = _FOLDER / f'{run.weights}.safetensors'
-    export(net, card, 'safetensors', unnamed, half=True)
+    try:
+        export(net, card, 'safetensors', unnamed, half=True)
+    except UsageError:  # SFMNet computes phases, which jump
+        export(net, card, 'safetensors', unnamed)
     return unnamed.rename(_FOLDER / f'{run.weights}-{hashlib.sha256(unnamed.read_bytes()).hexdigest()[:8]}.safetensors')

@@ -11,6 +11,7 @@ import pytest
 import tiny
 import torch
 import yaml
+from safetensors.torch import load_file
 from scipy import stats
 
 from pkdn_basicsr.host.option_file import OptionFile
@@ -218,6 +219,18 @@ def test_what_is_shipped_has_its_hash_in_its_name_and_is_what_was_trained(reprod
     assert 'non-commercial' in card.licence
     lq = torch.rand(1, 3, card.lq_size, card.lq_size)
     assert torch.allclose(shipped(lq), net(lq), atol=1e-2)
+
+
+def test_what_half_precision_would_change_is_shipped_in_full(reproduce, trained, tmp_path, monkeypatch):
+    run, net = trained
+    with torch.no_grad():
+        next(net.parameters()).mul_(1e6)  # above what float16 can hold
+    torch.save({'params': net.state_dict()}, run.checkpoint)
+    monkeypatch.setattr(reproduce['ship'], '_FOLDER', tmp_path)
+    reproduce['plan'].write_option_file(run, tmp_path / 'options')
+    reproduce['ship'].ship([run], tmp_path)
+    (file,) = tmp_path.glob('*.safetensors')
+    assert torch.equal(load_file(file)[next(iter(dict(net.named_parameters())))], next(net.parameters()))
 
 
 def test_a_teacher_is_not_shipped(reproduce, trained, tmp_path, capsys, monkeypatch):
