@@ -18,9 +18,11 @@ TEACHERS: dict[str, str] = {
 
 BASELINES: dict[str, str] = {
     'sparnet_small_x8': 'sparnet_small_x8-66a5339c.safetensors',
+    'kdfsrnet_small_x8': 'kdfsrnet_small_x8-a9d7f321.safetensors',
     'edsr_small_x8': 'edsr_small_x8-f8daefe7.safetensors',
     'sparnet_light_small_x8': 'sparnet_light_small_x8-b0d26997.safetensors',
     'srcnn_small_x8': 'srcnn_small_x8-66fe39fd.safetensors',
+    'fsrnet_small_x8': 'fsrnet_small_x8-2f3280f5.safetensors',
     'sfmnet_small_x8': 'sfmnet_small_x8-6df67190.safetensors',
 }
 """The same of networks that PKDN is compared with."""
