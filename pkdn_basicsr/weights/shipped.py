@@ -6,6 +6,7 @@ from pkdn_basicsr.errors import MissingError, UsageError
 
 STUDENTS: dict[str, str] = {
     'pkdn_student_small_x8': 'pkdn_student_small_x8-844cd242.safetensors',
+    'pkdn_student_alone_long_small_x8': 'pkdn_student_alone_long_small_x8-b5e099b3.safetensors',
     'pkdn_student_alone_small_x8': 'pkdn_student_alone_small_x8-fec65a75.safetensors',
 }
 """Name -> file of this folder. A name ends with the scale: `pkdn_student_x8`."""
