@@ -124,5 +124,5 @@ def test_files_that_are_none_are_named(tmp_path, usage_error):
     for name, words in (('a.onnx', '.safetensors'), ('a.pth', 'damaged'), ('b.pth', 'no such file')):
         with usage_error(tmp_path / name, words):
             load_trained(tmp_path / name)
-    with usage_error("'pkdn_student_xl'", 'no shipped student'):
+    with usage_error("'pkdn_student_xl'", 'no shipped network'):
         load_trained('pkdn_student_xl')
