@@ -233,7 +233,7 @@ def test_what_half_precision_would_change_is_shipped_in_full(reproduce, trained,
     assert torch.equal(load_file(file)[next(iter(dict(net.named_parameters())))], next(net.parameters()))
 
 
-def test_a_teacher_is_not_shipped(reproduce, trained, tmp_path, capsys, monkeypatch):
+def test_a_teacher_is_not_shipped(reproduce, trained, tmp_path, monkeypatch):
     run, _ = trained
     run.opt['network_g'] = {**run.opt['network_g'], 'type': 'PKDNTeacher', 'num_classes': 19}
     monkeypatch.setattr(reproduce['ship'], '_FOLDER', tmp_path)

@@ -97,6 +97,14 @@ def test_a_shipped_network_reaches_the_psnr_of_its_table(name, shared_data):
     assert psnr == pytest.approx(float(table_row(name)[3]), abs=.01)
 
 
+def test_the_default_student_reaches_the_psnr_of_its_table_on_the_test_faces(shared_data):
+    faces = ParsingMapDataset({'name': 'test', 'phase': 'val', 'scale': 8, 'gt_size': 128,
+                               'dataroot_gt': str(shared_data / 'celeba_test_dic_1000' / 'HR')})
+    net, _ = load_trained()
+    assert mean_psnr(lambda face: net(face['lq']), faces) == pytest.approx(
+        float(table_row(next(iter(STUDENTS)))[4]), abs=.01)
+
+
 def mean_psnr(super_resolve, faces):
     psnr = []
     for face in DataLoader(faces):
