@@ -29,7 +29,7 @@ BASELINES: dict[str, str] = {
 """The same of networks that PKDN is compared with."""
 
 
-def is_shipped(name: str) -> bool:
+def is_shipped(name: str | None) -> bool:
     """Whether it is the name of weights in this folder."""
     return name in STUDENTS | TEACHERS | BASELINES
 

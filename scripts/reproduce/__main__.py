@@ -21,7 +21,10 @@ DATA = Path('datasets/reproduce')
 def main() -> int:
     args = _parse()
     check_there()
-    _make_faces(args.detector)
+    if not args.ship:
+        if not args.compare:
+            _make_training_faces()
+        _make_test_faces(args.detector)
     folder = Path('results', 'reproduce_small' if args.small else 'reproduce')
     groups = read_variants(args.variants, args.small) if args.variants else {'': read_plan(args.small)}
     if args.compare:
@@ -39,12 +42,16 @@ def main() -> int:
     return 0
 
 
-def _make_faces(detector: str) -> None:
-    """Make the sets of faces and maps that are not there yet."""
+def _make_training_faces() -> None:
+    """Make those faces and maps that are not there yet."""
     _prepare('extra_maps', 'parse', '--src', EXTRA / 'images')
     join_training_faces(DATA / 'extra_maps' / 'parsing', DATA / 'joined')
     _prepare('faces', 'aligned', '--src', DATA / 'joined/images', '--parsing', DATA / 'joined/parsing', '--size', '160',
              '--lmdb')
+
+
+def _make_test_faces(detector: str) -> None:
+    """The same of those that networks are compared on."""
     _prepare('test_maps', 'parse', '--src', TEST / 'HR')
     _prepare('officials', 'folder', '--src', OFFICIALS / 'images', '--crop', 'dic', '--detector', detector)
     _prepare('officials_maps', 'parse', '--src', DATA / 'officials/images')
@@ -67,10 +74,11 @@ def _parse() -> argparse.Namespace:
                            help=f'the variants of {path.name}, compared on the validation faces alone')
     parser.add_argument('--only', nargs='+', metavar='NETWORK', help='train these and what they need, and compare '
                         'nothing')
-    parser.add_argument('--compare', action='store_true', help='train nothing, compare what is finished, and the '
-                        'shipped weights of what is not')
-    parser.add_argument('--ship', action='store_true', help='train and compare nothing, write the weights of what is '
-                        'finished to pkdn_basicsr/weights')
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument('--compare', action='store_true', help='train nothing, compare what is finished, and the '
+                         'shipped weights of what is not')
+    instead.add_argument('--ship', action='store_true', help='train and compare nothing, write the weights of what is '
+                         'finished to pkdn_basicsr/weights')
     parser.add_argument('--detector', default='weights/yunet_n_640_640.onnx', metavar='ONNX', help='YuNet model, which '
                         'finds the faces of the other domain (default: %(default)s)')
     return parser.parse_args()

@@ -47,7 +47,7 @@ class Run:
         """What is compared: its checkpoint, or without one the name of the weights that the package ships, or None."""
         if self.is_finished:
             return str(self.checkpoint)
-        return self.weights if self.weights and is_shipped(self.weights) else None
+        return self.weights if is_shipped(self.weights) else None
 
     @property
     def is_finished(self) -> bool:
