@@ -11,6 +11,7 @@ from pkdn_basicsr import __version__
 from pkdn_basicsr.errors import OptionFileError, UsageError
 from pkdn_basicsr.host.allocator import keep_large_blocks
 from pkdn_basicsr.host.options import is_first_on_machine
+from pkdn_basicsr.host.plugins import import_plugins
 
 VERBS = {
     'train': 'train a network from an option file',
@@ -58,6 +59,7 @@ def _run_verb() -> int:
         return 2
     keep_large_blocks()
     try:
+        import_plugins()
         return importlib.import_module(f'pkdn_basicsr.cli.{verb}').run(arguments)
     except UsageError as error:
         for line in _lines(error):

@@ -26,7 +26,6 @@ from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.host.forced_options import force
 from pkdn_basicsr.host.options import read_option_file
-from pkdn_basicsr.host.plugins import import_plugins
 
 _CPU = torch.device('cpu')
 
@@ -39,7 +38,6 @@ def run(arguments: list[str]) -> int:
     """
     args = bench_parser({'step': _step, 'infer': _infer, 'data': _data, 'growth': _growth, 'scale': _scale}
                         ).parse_args(arguments)
-    import_plugins()
     if args.threads:
         torch.set_num_threads(args.threads)
     try:

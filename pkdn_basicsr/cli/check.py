@@ -8,7 +8,6 @@ from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.host.option_check.problems import Problems
 from pkdn_basicsr.host.option_file import OptionFile
 from pkdn_basicsr.host.options import check_option_file
-from pkdn_basicsr.host.plugins import import_plugins
 from pkdn_basicsr.metrics.identity import NORMALIZATIONS
 from pkdn_basicsr.report.check.check import Settings, check_data_sets, write_results
 from pkdn_basicsr.report.check.finding import count
@@ -26,7 +25,6 @@ def run(arguments: list[str]) -> int:
         0 without errors, 1 with, 130 when interrupted.
     """
     args = _parse(arguments)
-    import_plugins()
     file = OptionFile(args.opt)
     file.refuse_faults()
     folder = args.out or Path('results') / f'check_{Path(args.opt).stem}'

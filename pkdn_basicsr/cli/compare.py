@@ -9,7 +9,6 @@ from pkdn_basicsr.cli.arguments import positive
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.host.options import read_option_file
-from pkdn_basicsr.host.plugins import import_plugins
 from pkdn_basicsr.report.compare import compare, make_plan, write_tables
 from pkdn_basicsr.report.faces import read_faces
 from pkdn_basicsr.report.merge import merge
@@ -29,7 +28,6 @@ def run(arguments: list[str]) -> int:
         return 0
     if args.launcher != 'none':
         init_dist(args.launcher)
-    import_plugins()
     opt = read_option_file(args.opt)
     plan = make_plan(opt, args.opt, args.reference, args.allow_missing)
     folder = args.output or Path('results') / plan.name

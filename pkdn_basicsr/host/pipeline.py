@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.distributed import leave_process_group
-from pkdn_basicsr.host.plugins import import_plugins
 
 
 def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str]) -> int:
@@ -23,10 +22,9 @@ def run_pipeline(pipeline: Callable[[str], None], verb: str, arguments: list[str
         0.
 
     Raises:
-        UsageError: No option file is named, something in it is wrong, or a plugin cannot be imported.
+        UsageError: No option file is named, or something in it is wrong.
     """
     _check_arguments(arguments)
-    import_plugins()
     sys.argv = [f'basicsr {verb}', *arguments]
     pipeline(os.getcwd())
     leave_process_group()  # not after an error: nccl may wait there for the other processes

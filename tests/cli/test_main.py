@@ -4,6 +4,7 @@ from importlib.metadata import entry_points
 
 import pytest
 import tiny
+import torch
 from PIL import Image
 
 import pkdn_basicsr
@@ -82,6 +83,18 @@ def test_an_error_in_a_loader_worker_is_one_line_too(fails_with_one_line, tmp_pa
     line = fails_with_one_line('train', '-opt', tiny.write_options(opt, tmp_path / 'tiny.yml'))
     assert line.startswith(f'basicsr train: error: {faces / "parsing"}')
     assert '31x31' in line
+
+
+def test_a_plugin_s_network_is_exported_and_used_by_its_option_file(basicsr_command, tmp_path, install_plugin):
+    install_plugin()
+    body = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 3 * 8**2, 3, padding=1))
+    weights = {f'body.{name}': tensor for name, tensor in body.state_dict().items()}
+    torch.save({'params': {**weights, 'noise': torch.zeros(3, 1, 1)}}, tmp_path / 'net.pth')
+    tiny.write_options({'scale': 8, 'network_g': {'type': 'PluginNet', 'scale': 8}}, tmp_path / 'net.yml')
+    assert basicsr_command(tmp_path, 'export', '--weights', 'net.pth', '--opt', 'net.yml', '-o', 'a.safetensors')[0] == 0
+    Image.new('RGB', (16, 16)).save(tmp_path / 'face.png')
+    assert basicsr_command(tmp_path, 'infer', '-i', 'face.png', '-o', 'out', '--weights', 'a.safetensors')[0] == 0
+    assert Image.open(tmp_path / 'out' / 'face.png').size == (128, 128)
 
 
 def test_a_broken_plugin_is_named(fails_with_one_line, tmp_path, tiny_faces, monkeypatch):
