@@ -93,9 +93,14 @@ def _runs(plan: Mapping, networks: Mapping, small: bool) -> list[Run]:
     runs: dict[tuple[str, int], Run] = {}
     for network, entry in networks.items():
         for seed in entry.get('seeds', [0]):
-            needs = runs[entry['needs'], 0] if 'needs' in entry else None
+            needs = _needed(runs, entry['needs'], seed) if 'needs' in entry else None
             runs[network, seed] = _run(network, seed, plan, entry, needs, small)
     return list(runs.values())
+
+
+def _needed(runs: Mapping[tuple[str, int], Run], network: str, seed: int) -> Run:
+    """Return the run of the same seed, so that seeds of a student tell how much its teacher varies too."""
+    return runs.get((network, seed), runs[network, 0])
 
 
 def _run(network: str, seed: int, plan: Mapping, entry: Mapping, needs: Run | None, small: bool) -> Run:
