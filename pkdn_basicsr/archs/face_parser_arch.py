@@ -103,7 +103,7 @@ class FaceParser(nn.Module):
 
 
 @torch.no_grad()
-def parsing_logits(net: nn.Module, images: Tensor, size: int = 128) -> Tensor:
+def parsing_logits(net: nn.Module, images: Tensor, size: int | None = None) -> Tensor:
     """Score the classes of faces with a parser.
 
     A parser knows faces of the size that it was trained with. Others are resized to it, and its scores back.
@@ -111,11 +111,12 @@ def parsing_logits(net: nn.Module, images: Tensor, size: int = 128) -> Tensor:
     Args:
         net: any network of images to logits, such as `FaceParser`, in eval mode.
         images: `(B, 3, H, W)`, RGB in [0, 1], on the network's device.
-        size: the side in pixels of the square that the parser sees.
+        size: the side in pixels of the square that the parser sees. Default: its `input_size`.
 
     Returns:
         Logits `(B, K, H, W)`.
     """
+    size = size or net.input_size
     shape = images.shape[2:]
     if shape != (size, size):
         images = F.interpolate(images, (size, size), mode='bicubic', antialias=True).clamp(0, 1)
@@ -123,7 +124,7 @@ def parsing_logits(net: nn.Module, images: Tensor, size: int = 128) -> Tensor:
     return logits if shape == logits.shape[2:] else F.interpolate(logits, shape, mode='bilinear', antialias=True)
 
 
-def predict_parsing(net: nn.Module, images: Tensor, size: int = 128) -> Tensor:
+def predict_parsing(net: nn.Module, images: Tensor, size: int | None = None) -> Tensor:
     """Label faces with a parser; arguments as in `parsing_logits`.
 
     Returns:

@@ -17,7 +17,7 @@ from pkdn_basicsr.weights import load_face_parser
 
 @METRIC_REGISTRY.register()
 def calculate_parsing_miou(img: np.ndarray, img2: np.ndarray, parser: str | None = None,
-                           parsing_scheme: str | None = None, size: int = 128, normalization: str = 'unit',
+                           parsing_scheme: str | None = None, size: int | None = None, normalization: str = 'unit',
                            **kwargs) -> float:
     """Mean intersection over union of a parser's maps of result and truth, in [0, 1]; 1 when equal, higher is better.
 
@@ -30,6 +30,7 @@ def calculate_parsing_miou(img: np.ndarray, img2: np.ndarray, parser: str | None
         parser: File of the parser, see `load_face_parser`. Default: the shipped one.
         parsing_scheme: Class scheme of the parser, where its file does not tell.
         size: Side in pixels of the square that the parser sees; pictures of another size are resized for it.
+            Default: what it was trained with.
         normalization: Of an ONNX parser's input, see `OnnxParser`.
         **kwargs: The host passes the metric's other options (`better`, `on_missing`).
 
@@ -66,7 +67,7 @@ def _device() -> str:
 
 
 @remember_pictures(maxsize=16)
-def _labels(picture: np.ndarray, size: int, *parser_options: str | None) -> np.ndarray:
+def _labels(picture: np.ndarray, size: int | None, *parser_options: str | None) -> np.ndarray:
     """Return the parser's map of one picture, uint8 (H, W), read-only."""
     net, _ = _parser(*parser_options)
     rgb = torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).copy()).to(_device())

@@ -16,6 +16,7 @@ from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.weights import load_face_parser
 
 Batch = Mapping[str, Tensor]
+_PARSER_OPTIONS = {'parser', 'parsing_scheme', 'normalization', 'size'}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def map_source(entry: dict | None, scheme: str, picture: Callable[[Batch, str], 
         entry: None for the true maps, or one of `{shift: PIXELS}` (to the right; what enters is the border repeated),
             `{drop: [CLASS, ...]}` (pixels of these classes become unknown) and `{predicted_from: WHAT, parser: PATH}`:
             WHAT is `gt` (the true face), `lq` (its bicubic enlargement) or the name of a method above, whose result is
-            parsed; the parser is the shipped one unless a path is given.
+            parsed; the parser is the shipped one unless a path is given. `parsing_scheme`, `normalization` and `size`
+            may stand beside it, as for `calculate_parsing_miou`.
         scheme: Class scheme of the maps the method takes.
         picture: `(batch, WHAT)` -> the picture to parse, (B, 3, H, W) in [0, 1].
         sources_from_truth: Every WHAT that is made from the truth.
@@ -62,8 +64,8 @@ def map_source(entry: dict | None, scheme: str, picture: Callable[[Batch, str], 
             indices = [get_scheme(scheme).index(name) for name in classes]
             return MapSource(f'the true parsing map without {", ".join(classes)}', True,
                              lambda batch: drop_classes(batch['parsing'], indices))
-        case {'predicted_from': str(what), **rest} if set(rest) <= {'parser'}:
-            return _predicted(what, rest.get('parser'), scheme, picture, what in sources_from_truth)
+        case {'predicted_from': str(what), **rest} if rest.keys() <= _PARSER_OPTIONS:
+            return _predicted(what, rest, scheme, picture, what in sources_from_truth)
     raise UsageError(f'expected maps: {{shift: PIXELS}}, {{drop: [CLASS, ...]}} or {{predicted_from: gt, lq or a '
                      f'method}}, found {entry}')
 
@@ -79,12 +81,13 @@ def drop_classes(maps: Tensor, indices: list[int]) -> Tensor:
     return torch.where(torch.isin(maps, torch.tensor(indices, dtype=maps.dtype)), IGNORE, maps)
 
 
-def _predicted(what: str, parser: str | None, scheme: str, picture: Callable[[Batch, str], Tensor],
+def _predicted(what: str, parser: Mapping, scheme: str, picture: Callable[[Batch, str], Tensor],
                from_truth: bool) -> MapSource:
-    net, parser_scheme = load_face_parser(parser)
+    net, parser_scheme = load_face_parser(parser.get('parser'), parser.get('parsing_scheme'),
+                                          parser.get('normalization', 'unit'))
 
     def maps(batch: Batch) -> Tensor:
-        labels = predict_parsing(net, picture(batch, what))
+        labels = predict_parsing(net, picture(batch, what), parser.get('size'))
         return torch.from_numpy(convert_parsing(labels.cpu().numpy(), parser_scheme, scheme))
 
     origin = {'gt': 'the true face', 'lq': 'the bicubic enlargement'}.get(what, f'the result of {what}')

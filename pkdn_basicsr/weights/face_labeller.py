@@ -59,7 +59,7 @@ class FaceLabeller:
             uint8 (H, W) class indices, and float32 (H, W) in [0, 1]: the parser's probability of the class.
         """
         net, _ = self._load()
-        logits = parsing_logits(net, picture_to_tensor(picture)[None], self.input_size)
+        logits = parsing_logits(net, picture_to_tensor(picture)[None], self.size)
         confidence, classes = logits.softmax(1).max(1)
         return classes[0].to(torch.uint8).numpy(), confidence[0].numpy()
 

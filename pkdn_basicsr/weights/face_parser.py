@@ -35,7 +35,8 @@ def load_face_parser(path: str | None = None, scheme: str | None = None, normali
         its K classes.
 
     Raises:
-        UsageError: A missing or damaged file, weights of another network, or a scheme of another number of classes.
+        UsageError: A missing or damaged file, weights of another network, a scheme of another number of classes, or a
+            normalization for a network that has its own.
 
     Example:
         >>> net, scheme = load_face_parser()
@@ -49,6 +50,9 @@ def load_face_parser(path: str | None = None, scheme: str | None = None, normali
         raise UsageError(f'face parser: expected a file {", ".join(readers)}, found {path}')
     if not os.path.isfile(path):
         raise MissingError(f'face parser: no such file: {path}')
+    if normalization != 'unit' and reader is not _load_onnx:
+        raise UsageError(f"normalization '{normalization}': only an .onnx face parser takes one, {path} has its own; leave it "
+                         'out')
     net, scheme = reader(path, scheme, normalization)
     found = get_scheme(scheme)
     if net.num_classes not in (found.num_classes, None):

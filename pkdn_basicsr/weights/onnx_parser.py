@@ -60,7 +60,7 @@ class OnnxParser(nn.Module):
             scores = [self.session.run(None, {name: picture[None]})[0] for picture in pictures]
         except Exception as error:  # onnxruntime's exceptions share no base of their own
             raise UsageError(f'{self.path}: the face parser does not take a picture of {img.shape[3]}x{img.shape[2]} '
-                             f'(option size): {_one_line(error)}') from None
+                             f'(set the size that it was exported for): {_one_line(error)}') from None
         if scores[0].ndim != 4:
             raise UsageError(f'{self.path}: expected an output of scores (1, K, h, w), found shape {scores[0].shape}; '
                              'export the network without its argmax')

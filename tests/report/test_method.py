@@ -148,8 +148,8 @@ def test_damaged_maps_reach_the_teacher(teacher_file):
 
 def test_maps_may_be_predicted_from_the_result_of_a_method_above(teacher_file, option_file, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda path: (None, 'celebamask_hq'))
-    monkeypatch.setattr('pkdn_basicsr.report.maps.predict_parsing', lambda net, images: (
+    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda *options: (None, 'celebamask_hq'))
+    monkeypatch.setattr('pkdn_basicsr.report.maps.predict_parsing', lambda net, images, size: (
         seen.append(images), torch.zeros(1, 32, 32, dtype=torch.uint8))[1])
     teacher = teacher_file
     (tmp_path / 'b.yml').write_text(yaml.safe_dump({'name': 'b', 'network_g': {'type': 'Bicubic', 'scale': 8}}))
@@ -202,13 +202,13 @@ def test_a_size_that_the_network_cannot_take_is_named(tmp_path, option_file, usa
 
 
 def test_a_map_predicted_from_a_teacher_s_result_sees_the_truth_too(teacher_file, monkeypatch):
-    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda path: (None, 'celebamask_hq'))
+    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda *options: (None, 'celebamask_hq'))
     teacher = load_method('t', teacher_file, CPU, {})
     assert load_method('u', {'opt': teacher_file, 'maps': {'predicted_from': 't'}}, CPU, {'t': teacher}).sees_truth
 
 
 def test_the_parser_s_content_is_part_of_the_recipe(teacher_file, tmp_path, monkeypatch):
-    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda path: (None, 'celebamask_hq'))
+    monkeypatch.setattr('pkdn_basicsr.report.maps.load_face_parser', lambda *options: (None, 'celebamask_hq'))
     entry = {'opt': teacher_file, 'maps': {'predicted_from': 'lq', 'parser': str(tmp_path / 'p.onnx')}}
     recipes = []
     for content in (b'1', b'2'):

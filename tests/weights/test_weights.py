@@ -180,7 +180,7 @@ class TestOnnx:
 
     def test_a_picture_of_another_size_is_refused(self, write, usage_error):
         net, _ = load_face_parser(write(), 'helen')
-        with usage_error('24x32', 'option size'):
+        with usage_error('24x32', 'size'):
             net(torch.rand(1, 3, 32, 24))
 
     def test_another_file_is_refused(self, write, tmp_path, usage_error):
@@ -191,6 +191,11 @@ class TestOnnx:
     def test_an_unknown_normalization_is_refused(self, write, usage_error):
         with usage_error("'imagnet'", 'unit, symmetric, imagenet'):
             load_face_parser(write(), 'helen', 'imagnet')
+
+
+def test_a_normalization_for_a_parser_that_has_its_own_is_refused(usage_error):
+    with usage_error("normalization 'imagenet'", 'only an .onnx face parser'):
+        load_face_parser(normalization='imagenet')
 
 
 def test_a_missing_file_is_named(tmp_path, usage_error):
