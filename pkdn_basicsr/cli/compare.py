@@ -8,10 +8,10 @@ from basicsr.utils.dist_util import get_dist_info, init_dist
 from pkdn_basicsr.cli.arguments import positive
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import make_result_folder
-from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.report.compare import compare, make_plan, write_tables
 from pkdn_basicsr.report.faces import read_faces
 from pkdn_basicsr.report.merge import merge
+from pkdn_basicsr.report.options import read_compare_options
 from pkdn_basicsr.report.summary import read_summary
 from pkdn_basicsr.report.table import comparison_markdown
 
@@ -28,8 +28,7 @@ def run(arguments: list[str]) -> int:
         return 0
     if args.launcher != 'none':
         init_dist(args.launcher)
-    opt = read_option_file(args.opt)
-    plan = make_plan(opt, args.opt, args.reference, args.allow_missing)
+    plan = make_plan(read_compare_options(args.opt), args.opt, args.reference, args.allow_missing)
     folder = args.output or Path('results') / plan.name
     test_sets = [read_faces(dataset_opt, plan.scale, args.limit) for dataset_opt in plan.datasets]
     for faces in test_sets:

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import torch
 from basicsr.utils.dist_util import get_dist_info
-from basicsr.utils.registry import DATASET_REGISTRY
 from tqdm import tqdm
 
 import pkdn_basicsr
 from pkdn_basicsr.data.dataset_options import sample_scheme
-from pkdn_basicsr.data.pairing import check_set_names
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import write_whole
 from pkdn_basicsr.host.option_check.metrics import drop_missing_metrics
@@ -27,6 +25,7 @@ from pkdn_basicsr.report.faces import FaceSet
 from pkdn_basicsr.report.finished import FinishedMethods
 from pkdn_basicsr.report.latex import comparison_latex
 from pkdn_basicsr.report.method import Method, load_method
+from pkdn_basicsr.report.options import sets_to_compare_on
 from pkdn_basicsr.report.provenance import Run, record_files_in, record_run
 from pkdn_basicsr.report.summary import write_summary
 from pkdn_basicsr.report.table import comparison_csv, comparison_markdown
@@ -60,10 +59,10 @@ class Plan:
 
 
 def make_plan(opt: dict, file: str, reference: str | None = None, allow_missing: bool = False) -> Plan:
-    """Check an option file and load its methods.
+    """Load the methods of an option file.
 
     Args:
-        opt: The option file: `name`, `scale`, `methods`, `datasets.test_*`, `val.metrics`, maybe `latency`.
+        opt: The option file, see `read_compare_options`.
         file: Its path.
         reference: The method that differences are to. Default: the first.
         allow_missing: Leave out, with a line that says so, methods that have no checkpoint yet.
@@ -71,8 +70,7 @@ def make_plan(opt: dict, file: str, reference: str | None = None, allow_missing:
     Raises:
         UsageError: Something is missing or does not fit.
     """
-    _check_frame(opt, file)
-    datasets = _test_sets(opt)
+    datasets = sets_to_compare_on(opt)
     metrics = {str(name): options for name, options in opt['val']['metrics'].items()}
     missing = drop_missing_metrics(metrics)
     if not metrics:
@@ -150,34 +148,6 @@ def _values(plan: Plan, methods: Sequence[Method], faces: FaceSet,
                 finished.keep(method.name, method.recipe, found, plan.run)
                 values[method.name] = plan.run, found
     return values
-
-
-def _test_sets(opt: dict) -> list[dict]:
-    return [dataset for phase, dataset in opt['datasets'].items() if str(phase).split('_')[0] == 'test']
-
-
-def _check_frame(opt: dict, file: str) -> None:
-    """Check that all sections are there, and are sections."""
-    val_opt = opt.get('val')
-    sections = {'methods': opt.get('methods'), 'datasets': opt.get('datasets'), 'val': val_opt,
-                'val.metrics': val_opt.get('metrics') if isinstance(val_opt, dict) else None}
-    for key, section in sections.items():
-        if not isinstance(section, dict) or not section:
-            raise UsageError(f'{file}: {key}: expected names and values, found {section!r}; a comparison needs name, '
-                             'scale, methods, datasets.test and val.metrics')
-    if not opt.get('name') or not isinstance(opt.get('scale'), int):
-        raise UsageError(f'{file}: expected a name and a whole number as scale, found name: {opt.get("name")!r}, '
-                         f'scale: {opt.get("scale")!r}')
-    if not isinstance(opt.get('latency') or {}, dict):
-        raise UsageError(f'{file}: latency: expected batch, repeats and warmup, found {opt["latency"]!r}')
-    datasets = _test_sets(opt)
-    if not datasets:
-        raise UsageError(f'{file}: found no datasets.test')
-    for dataset in datasets:
-        if not isinstance(dataset, dict) or 'name' not in dataset or dataset.get('type') not in DATASET_REGISTRY:
-            raise UsageError(f'{file}: datasets.test: expected a name and a type (one of '
-                             f'{", ".join(sorted(DATASET_REGISTRY.keys()))}), found {dataset!r}')
-    check_set_names([dataset['name'] for dataset in datasets])
 
 
 def _load_methods(entries: Mapping, allow_missing: bool) -> list[Method]:

@@ -4,12 +4,14 @@ import hashlib
 from dataclasses import dataclass
 
 from basicsr.data import build_dataset
+from basicsr.data.paired_image_dataset import PairedImageDataset
 from basicsr.utils.dist_util import get_dist_info
 from torch.utils.data import Dataset, Subset
 from tqdm import tqdm
 
 from pkdn_basicsr.data.pairing import name_of_sample
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.failure.checked_dataset import CheckedDataset
 from pkdn_basicsr.host.shards import from_first, gather, load_my_share
 
 
@@ -49,7 +51,7 @@ def read_faces(dataset_opt: dict, scale: int, limit: int | None = None) -> FaceS
     Raises:
         UsageError: There is no face or no truth, or a file is broken, missing or wrongly sized.
     """
-    samples = build_dataset({**dataset_opt, 'phase': 'test', 'scale': scale})
+    samples = _build(dataset_opt, scale)
     if limit:
         samples = Subset(samples, range(min(limit, len(samples))))
     if not len(samples):
@@ -60,6 +62,13 @@ def read_faces(dataset_opt: dict, scale: int, limit: int | None = None) -> FaceS
     lines = '\n'.join(f'{name} {digest}' for name, digest in zip(names, hashes, strict=True))
     return FaceSet(samples, dict(dataset_opt), scale, names, hashlib.sha256(lines.encode()).hexdigest(), sizes[0],
                    'parsing' in samples[0])
+
+
+def _build(dataset_opt: dict, scale: int) -> Dataset:
+    dataset = build_dataset({**dataset_opt, 'phase': 'test', 'scale': scale})
+    if isinstance(dataset, PairedImageDataset):  # it lists a folder in the order of the file system
+        dataset.paths.sort(key=lambda paths: paths['gt_path'])
+    return CheckedDataset(dataset)
 
 
 def _look_at(sample: dict, name: str, scale: int) -> tuple[str, str, tuple[int, int]]:

@@ -51,8 +51,8 @@ def load_face_parser(path: str | None = None, scheme: str | None = None, normali
     if not os.path.isfile(path):
         raise MissingError(f'face parser: no such file: {path}')
     if normalization != 'unit' and reader is not _load_onnx:
-        raise UsageError(f"normalization '{normalization}': only an .onnx face parser takes one, {path} has its own; leave it "
-                         'out')
+        raise UsageError(f"normalization '{normalization}': only an .onnx face parser takes one, {path} has its own; "
+                         'leave it out')
     net, scheme = reader(path, scheme, normalization)
     found = get_scheme(scheme)
     if net.num_classes not in (found.num_classes, None):

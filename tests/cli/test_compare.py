@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from pkdn_basicsr.archs import PKDNTeacher
 from pkdn_basicsr.cli.compare import run
-from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.errors import OptionFileError, UsageError
 from pkdn_basicsr.weights.face_parser import SHIPPED_FACE_PARSER
 
 TINY = {'scale': 8, 'num_feat': 4, 'num_enc_blocks': [1], 'num_neck_blocks': 1, 'num_dec_blocks': [1]}
@@ -86,6 +87,26 @@ def test_an_incomplete_option_file_is_refused(project, change, message):
     (project / 'compare.yml').write_text(yaml.safe_dump({**opt, **change}, sort_keys=False))
     with pytest.raises(UsageError, match=message):
         run(['-opt', 'compare.yml', '--allow-missing'])
+
+
+def test_what_nothing_reads_is_refused_with_its_line(project):
+    edit(project, lambda opt: (opt.update(reference='teacher', latncy={'batch': 4}), opt['val'].update(suffix='x'),
+                               opt['datasets']['test'].update(gt_sise=64), opt['datasets'].update(val={'name': 'x'})))
+    with pytest.raises(OptionFileError) as caught:
+        run(['-opt', 'compare.yml', '--allow-missing'])
+    for words in (r'compare.yml:\d+: reference: a comparison has no such option', "latncy: .* did you mean 'latency'",
+                  'val.suffix: a comparison has no such', "datasets.test.gt_sise: .* did you mean 'gt_size'",
+                  'datasets.val: a comparison runs on datasets.test'):
+        assert any(re.search(words, line) for line in caught.value.lines), words
+    assert len(caught.value.lines) == 5
+
+
+def test_a_data_set_of_the_host_is_checked_as_for_a_test(project):
+    edit(project, lambda opt: opt.update(datasets={'test': {
+        'name': 'pairs', 'type': 'PairedImageDataset', 'dataroot_gt': 'images', 'dataroot_lq': 'nowhere'}}))
+    with pytest.raises(OptionFileError, match='io_backend: is missing; PairedImageDataset needs it') as caught:
+        run(['-opt', 'compare.yml', '--allow-missing'])
+    assert any('dataroot_lq' in line and 'nowhere' in line for line in caught.value.lines)
 
 
 @pytest.mark.parametrize(('scheme', 'message'), [

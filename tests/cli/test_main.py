@@ -91,7 +91,8 @@ def test_a_plugin_s_network_is_exported_and_used_by_its_option_file(basicsr_comm
     weights = {f'body.{name}': tensor for name, tensor in body.state_dict().items()}
     torch.save({'params': {**weights, 'noise': torch.zeros(3, 1, 1)}}, tmp_path / 'net.pth')
     tiny.write_options({'scale': 8, 'network_g': {'type': 'PluginNet', 'scale': 8}}, tmp_path / 'net.yml')
-    assert basicsr_command(tmp_path, 'export', '--weights', 'net.pth', '--opt', 'net.yml', '-o', 'a.safetensors')[0] == 0
+    weights = ['--weights', 'net.pth', '--opt', 'net.yml']
+    assert basicsr_command(tmp_path, 'export', *weights, '-o', 'a.safetensors')[0] == 0
     Image.new('RGB', (16, 16)).save(tmp_path / 'face.png')
     assert basicsr_command(tmp_path, 'infer', '-i', 'face.png', '-o', 'out', '--weights', 'a.safetensors')[0] == 0
     assert Image.open(tmp_path / 'out' / 'face.png').size == (128, 128)

@@ -57,6 +57,32 @@ def test_a_data_set_of_the_host_with_unequal_sizes(face_folder, tmp_path, usage_
                     'dataroot_lq': str(tmp_path / 'lq'), 'io_backend': {'type': 'disk'}}, 8)
 
 
+@pytest.fixture
+def pairs(face_folder, tmp_path):
+    """A data set of the host, which lists its folders in the order of the file system."""
+    (tmp_path / 'lq').mkdir()
+    for name in 'abc':
+        Image.new('RGB', (4, 4)).save(tmp_path / 'lq' / f'{name}.png')
+    return {'name': 'pairs', 'type': 'PairedImageDataset', 'dataroot_gt': str(face_folder / 'images'),
+            'dataroot_lq': str(tmp_path / 'lq'), 'io_backend': {'type': 'disk'}}
+
+
+def test_faces_of_the_host_are_in_the_order_of_their_names(pairs, monkeypatch):
+    from basicsr.data import paired_image_dataset as host
+    listed = host.paired_paths_from_folder
+    monkeypatch.setattr(host, 'paired_paths_from_folder', lambda *args: sorted(
+        listed(*args), key=lambda paths: paths['gt_path'], reverse=True))
+    assert read_faces(pairs, 8).images == ('a.png', 'b.png', 'c.png')
+    assert read_faces(pairs, 8, limit=1).images == ('a.png',)
+
+
+def test_a_damaged_face_of_the_host_is_named(pairs, tmp_path, usage_error):
+    file = tmp_path / 'lq' / 'b.png'
+    file.write_bytes(file.read_bytes()[:20])
+    with usage_error('b.png'):
+        read_faces(pairs, 8)
+
+
 def test_an_empty_folder_is_named(dataset_options, tmp_path, usage_error):
     (tmp_path / 'none').mkdir()
     with usage_error('dataroot_gt', 'none'):

@@ -39,10 +39,10 @@ def check_keys(opt: Mapping, problems: Problems) -> None:
     """
     _check_file(opt, problems)
     _check_paths(opt, problems)
-    _check_names('dist_params', section(opt, 'dist_params'), set(DIST_PARAMS), problems)
-    _check_names('logger.wandb', section(opt, 'logger', 'wandb'), set(WANDB), problems)
+    check_names('dist_params', section(opt, 'dist_params'), set(DIST_PARAMS), problems)
+    check_names('logger.wandb', section(opt, 'logger', 'wandb'), set(WANDB), problems)
     for phase in section(opt, 'datasets'):
-        _check_dataset(opt, str(phase), problems)
+        check_dataset(opt, str(phase), problems)
 
 
 def _check_file(opt: Mapping, problems: Problems) -> None:
@@ -98,7 +98,8 @@ def _check_paths(opt: Mapping, problems: Problems) -> None:
                                           f'{suggest(key, known)}')
 
 
-def _check_dataset(opt: Mapping, phase: str, problems: Problems) -> None:
+def check_dataset(opt: Mapping, phase: str, problems: Problems) -> None:
+    """Check the names of the keys of one data set, as `check_keys` does for all."""
     where, dataset_opt = f'datasets.{phase}', section(opt, 'datasets', phase)
     name = dataset_opt.get('type')
     cls = registered(DATASET_REGISTRY, name, f'{where}.type', problems) if 'type' in dataset_opt else None
@@ -106,7 +107,7 @@ def _check_dataset(opt: Mapping, phase: str, problems: Problems) -> None:
     if not is_complete:
         own = Keys(optional=tuple(of_any(DATASETS)))
     owner = name or 'BasicSR'
-    meant = _check_names(where, dataset_opt, own.all | LOADER.all, problems, f'{owner} has no such option',
+    meant = check_names(where, dataset_opt, own.all | LOADER.all, problems, f'{owner} has no such option',
                          is_complete or cls is None)
     needed = [*LOADER.needed, *own.needed]
     if phase == 'train' and opt['is_train']:
@@ -124,16 +125,16 @@ def _check_backend(where: str, dataset_opt: Mapping, problems: Problems) -> None
         problems.error(f'{where}.io_backend.type', f"expected one of {', '.join(IO_BACKEND)}, found "
                                                    f'{backend_opt.get("type")!r}')
     elif backend:
-        _check_names(f'{where}.io_backend', backend_opt, backend.all, problems)
+        check_names(f'{where}.io_backend', backend_opt, backend.all, problems)
 
 
-def _check_names(where: str, opt: Mapping, known: set[str], problems: Problems, text: str = 'no such option',
+def check_names(where: str, opt: Mapping, known: set[str], problems: Problems, text: str = 'no such option',
                  is_complete: bool = True) -> set[str]:
-    """Note unknown keys, and return the known ones that they were probably meant to be."""
+    """Note unknown keys of a section ('' = the file), and return the known ones that they were probably meant to be."""
     meant: set[str] = set()
     for key in opt:
         if key not in known:
-            meant |= _note_unknown(f'{where}.{key}', text, known, is_complete, problems)
+            meant |= _note_unknown(f'{where}.{key}' if where else str(key), text, known, is_complete, problems)
     return meant
 
 
