@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from pkdn_basicsr.errors import UsageError
-from pkdn_basicsr.host.checkpoint.weights_file import read_plain
+from pkdn_basicsr.host.checkpoint.weights_file import read_weights
+from pkdn_basicsr.host.checkpoint.weights_mismatch import explain_mismatch
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.report.provenance import FileRecord, record_file
 from pkdn_basicsr.weights.card import card_of_file
@@ -51,15 +52,17 @@ def read_entry(name: str, entry: str | Mapping | None) -> Entry:
         MissingCheckpointError: No such weights, where they alone are named.
     """
     if isinstance(entry, str):
-        entry = {'checkpoint' if shipped_or_path(entry).endswith('.safetensors') else 'opt': entry}
-    entry = dict(entry or {})
-    if not (entry.get('opt') or entry.get('checkpoint')) or set(entry) - _KEYS:
+        entry = {'checkpoint' if shipped_or_path(entry).endswith(('.safetensors', '.pth', '.pt')) else 'opt': entry}
+    entry = {} if entry is None else entry
+    if not isinstance(entry, Mapping) or not (entry.get('opt') or entry.get('checkpoint')) or set(entry) - _KEYS \
+            or not all(isinstance(entry.get(key, ''), str) for key in ('opt', 'checkpoint')):
         raise UsageError(f"method '{name}': expected {_FORMS}, found {entry}")
     checkpoint = os.path.expanduser(shipped_or_path(entry['checkpoint'])) if entry.get('checkpoint') else None
-    opt = read_option_file(entry['opt']) if entry.get('opt') else {'network_g': _network_of(name, checkpoint)}
+    option_file = os.path.expanduser(entry['opt']) if entry.get('opt') else None
+    opt = read_option_file(option_file) if option_file else {'network_g': _network_of(name, checkpoint)}
     if 'network_g' not in opt:
-        raise UsageError(f"method '{name}': {entry['opt']} has no network_g")
-    return Entry(opt, entry.get('opt'), checkpoint, entry.get('maps'))
+        raise UsageError(f"method '{name}': {option_file} has no network_g")
+    return Entry(opt, option_file, checkpoint, entry.get('maps'))
 
 
 def load_checkpoint(name: str, net: nn.Module, entry: Entry) -> tuple[FileRecord, str | None]:
@@ -78,16 +81,18 @@ def load_checkpoint(name: str, net: nn.Module, entry: Entry) -> tuple[FileRecord
     _check_there(name, path)
     wished = (entry.opt.get('path') or {}).get('param_key_g')
     try:
-        saved = read_plain(path)
-        present = [key for key in ('params_ema', 'params') if key in saved]
-        found = wished if wished in saved else next(iter(present), None)
-        net.load_state_dict(saved if found is None else saved[found])
-    except Exception as error:  # torch has many for a damaged file
-        reason = ' '.join(str(error).split())[:300]
-        raise UsageError(f"method '{name}': {path} does not fit {type(net).__name__}: {reason}") from None
-    if wished not in (None, found) and len(present) == 2:  # where there is one kind, BasicSR takes that as well
-        raise UsageError(f"method '{name}': {path} has no {wished!r}, which path.param_key_g names, but 'params' and "
-                         "'params_ema'; name one of them")
+        weights, found = read_weights(path, wished or 'params_ema')
+        other = wished not in (None, found) and read_weights(path, 'params_ema')[1]
+    except UsageError as error:
+        raise UsageError(f"method '{name}': {path}: {error}") from None
+    if other and other != found:  # where there is one kind, BasicSR takes that as well
+        raise UsageError(f"method '{name}': {path} has no {wished!r}, which path.param_key_g names, but {found!r} and "
+                         f'{other!r}; name one of them')
+    try:
+        net.load_state_dict(weights)
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise UsageError(f"method '{name}': {path} does not fit {type(net).__name__}: "
+                         f'{explain_mismatch(net, weights, error)}') from None
     return record_file(path), found
 
 
@@ -109,7 +114,7 @@ def _path_in(name: str, entry: Entry) -> str:
         raise UsageError(f"method '{name}': {entry.option_file}: name: expected that of the training, whose folder has "
                          f"the weights, found {entry.opt.get('name')!r}; add it, path.pretrain_network_g, or the "
                          "method's checkpoint")
-    root = path_opt.get('experiments_root') or 'experiments'
+    root = os.path.expanduser(path_opt.get('experiments_root') or 'experiments')
     return os.path.join(root, entry.opt['name'], 'models', 'net_g_latest.pth')
 
 

@@ -35,6 +35,40 @@ def test_exported_weights_need_no_option_file(exported, form):
     assert method.recipe['checkpoint'] == method.checkpoint.sha256
 
 
+@pytest.mark.parametrize('entry', [5, ['x.yml'], {'opt': 5}, {'opt': 'x.yml', 'checkpoint': 5}, {}, None])
+def test_an_entry_that_is_none_is_refused(entry, usage_error):
+    with usage_error("method 'tiny': expected the path of an option file or {opt: PATH"):
+        read_entry('tiny', entry)
+
+
+def test_a_checkpoint_in_the_place_of_an_option_file_wants_one(tmp_path, usage_error):
+    torch.save(PKDNStudent(**TINY).state_dict(), tmp_path / 'w.pth')
+    with usage_error("method 'tiny'", 'w.pth', '{opt: PATH'):
+        read_entry('tiny', str(tmp_path / 'w.pth'))
+
+
+@pytest.mark.parametrize('lay', [lambda state: {'state_dict': state},
+                                 lambda state: {f'module.{name}': value for name, value in state.items()}])
+def test_weights_load_in_every_layout_that_training_takes(tmp_path, lay):
+    net = PKDNStudent(**TINY)
+    torch.save(lay(net.state_dict()), tmp_path / 'w.pth')
+    (tmp_path / 'o.yml').write_text(yaml.safe_dump({'name': 'o', 'network_g': {'type': 'PKDNStudent', **TINY}}))
+    loaded = load_method('tiny', {'opt': str(tmp_path / 'o.yml'), 'checkpoint': str(tmp_path / 'w.pth')}, CPU, {}).net
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in net.state_dict().items())
+
+
+def test_paths_may_begin_with_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    models = tmp_path / 'exps' / 'o' / 'models'
+    models.mkdir(parents=True)
+    torch.save({'params': PKDNStudent(**TINY).state_dict()}, models / 'net_g_latest.pth')
+    (tmp_path / 'o.yml').write_text(yaml.safe_dump({
+        'name': 'o', 'network_g': {'type': 'PKDNStudent', **TINY}, 'path': {'experiments_root': '~/exps'}}))
+    method = load_method('tiny', '~/o.yml', CPU, {})
+    assert method.checkpoint.path == str(models / 'net_g_latest.pth')
+    assert method.option_file.path == str(tmp_path / 'o.yml')
+
+
 @pytest.mark.parametrize('name', STUDENTS)
 def test_a_shipped_network_is_its_name(name):
     entry = read_entry('student', name)
