@@ -1,16 +1,15 @@
 """Face parsers from files: the shipped one, one's own, or anybody's as ONNX."""
 
 import os
-import pickle
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from pkdn_basicsr.archs.face_parser_arch import FaceParser
 from pkdn_basicsr.data.parsing_labels import ParsingScheme, get_scheme
 from pkdn_basicsr.errors import MissingError, UsageError
+from pkdn_basicsr.host.checkpoint.weights_file import read_weights
 from pkdn_basicsr.weights.facexlib_parser import FacexlibParser, is_facexlib_parser
 from pkdn_basicsr.weights.onnx_parser import OnnxParser
 
@@ -75,17 +74,20 @@ def _load_safetensors(path: str, scheme: str | None, normalization: str) -> tupl
 
 def _load_checkpoint(path: str, scheme: str | None, normalization: str) -> tuple[nn.Module, str]:
     try:
-        saved = torch.load(path, map_location='cpu', weights_only=True)
-        if is_facexlib_parser(saved):
-            return _load_facexlib(saved, path, scheme)
-        state = saved['params_ema'] if 'params_ema' in saved else saved['params']
-    except (EOFError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError):
-        raise UsageError(f"{path} is not one of BasicSR's checkpoints (net_g_<iteration>.pth), or is damaged") from None
+        state, _ = read_weights(path, 'params_ema')
+    except UsageError as error:
+        raise UsageError(f'{path}: {error}') from error.__cause__
+    if is_facexlib_parser(state):
+        return _load_facexlib(state, path, scheme)
     return _rebuild(state, path), scheme or 'celebamask_hq'
 
 
 def _load_facexlib(state: dict[str, Tensor], path: str, scheme: str | None) -> tuple[FacexlibParser, str]:
-    net = FacexlibParser(state)
+    try:
+        net = FacexlibParser(state)
+    except RuntimeError:
+        raise UsageError(f'{path}: these are not the whole weights of a BiSeNet or ParseNet; get the '
+                         'file again') from None
     if scheme not in (net.scheme, None):
         raise UsageError(f'{path}: expected a face parser of the scheme {scheme}, found one of {net.scheme}')
     return net, net.scheme

@@ -64,7 +64,7 @@ def test_weights_that_do_not_fit_are_refused(bisenet_file, tmp_path, usage_error
     state = torch.load(bisenet_file, weights_only=True)
     del state[list(state)[-1]]
     torch.save(state, tmp_path / 'cut.pth')
-    with usage_error(tmp_path / 'cut.pth'):
+    with usage_error(tmp_path / 'cut.pth', 'not the whole weights of a BiSeNet'):
         load_face_parser(str(tmp_path / 'cut.pth'))
 
 

@@ -90,14 +90,15 @@ class TestCheckpoint:
         with usage_error(path, 'not the weights of a FaceParser'):
             load_face_parser(path)
 
-    @pytest.mark.parametrize('content', [b'', b'nonsense', None])
-    def test_another_file_is_refused(self, tmp_path, usage_error, content):
+    @pytest.mark.parametrize(('content', 'reason'), [
+        (b'', 'damaged'), (b'nonsense', 'damaged'), (None, 'expected weights')])
+    def test_another_file_is_refused(self, tmp_path, usage_error, content, reason):
         path = tmp_path / 'net_g_10.pth'
         if content is None:
             torch.save([1, 2], path)
         else:
             path.write_bytes(content)
-        with usage_error(path, "not one of BasicSR's checkpoints"):
+        with usage_error(path, reason):
             load_face_parser(str(path))
 
 

@@ -6,8 +6,6 @@ It guesses the parsing map from the low-resolution face, is trained first and on
 """  # noqa: D205
 
 import os
-import pickle
-import textwrap
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
@@ -15,6 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.checkpoint.weights_file import read_weights
+from pkdn_basicsr.host.checkpoint.weights_mismatch import explain_mismatch
 
 _NUM_BLOCKS = 8
 _RESIDUAL_SCALE = 0.2
@@ -67,21 +67,20 @@ class FishParsingNet(nn.Module):
 def load_parsing_net(net: FishParsingNet, path: str) -> None:
     """Give `net` the weights of a BasicSR checkpoint, the averaged ones where there are some.
 
-    On torch's meta device, where there is nothing to fill, only the file's existence is checked.
-
     Raises:
-        UsageError: There is no such file, or it does not fit.
+        UsageError: There is no such file, it holds no weights, or they do not fit.
     """
     file = os.path.abspath(os.path.expanduser(path))
     if not os.path.isfile(file):
         raise UsageError(f'parsing_net: no such file: {file}; train it first: '
                          'basicsr train -opt options/baselines/fish_parsing_net.yml')
-    if next(net.parameters()).is_meta:
-        return
     try:
-        saved = torch.load(file, map_location='cpu', weights_only=True)
-        net.load_state_dict(saved['params_ema' if 'params_ema' in saved else 'params'])
-    except (EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        details = textwrap.shorten(str(error).split('\n\t')[-1], 200)
-        raise UsageError(f'parsing_net: {file} does not fit FishParsingNet; train it with the same num_feat, '
-                         f'{net.head.out_channels} here ({type(error).__name__}: {details})') from error
+        weights, _ = read_weights(file, 'params_ema')
+    except UsageError as error:
+        raise UsageError(f'parsing_net: {file}: {error}') from error.__cause__
+    device = next(net.parameters()).device  # torch's meta device where an option file is only looked at
+    try:
+        net.load_state_dict({name: value.to(device) for name, value in weights.items()})
+    except RuntimeError as error:
+        raise UsageError(f'parsing_net: {file} does not fit FishParsingNet of num_feat {net.head.out_channels}: '
+                         f'{explain_mismatch(net, weights, error)}') from error

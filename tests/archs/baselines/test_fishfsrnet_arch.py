@@ -220,7 +220,7 @@ def test_missing_parsing_network(device, tmp_path, usage_error):
 
 def test_builds_on_the_meta_device(tmp_path):
     path = tmp_path / 'parsing.pth'
-    path.touch()
+    torch.save({'params': FishParsingNet(num_feat=4).state_dict()}, path)
     with torch.device('meta'):
         net = FishFSRNet(num_feat=4, parsing_net=str(path))
         assert net(torch.zeros(1, 3, 16, 16)).shape == (1, 3, 128, 128)
