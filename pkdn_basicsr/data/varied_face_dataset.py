@@ -19,7 +19,8 @@ class VariedFaceDataset(ParsingMapDataset):
         """Return one sample, see `ParsingMapDataset`."""
         sample = super().__getitem__(index)
         if self.is_train:
-            sample['gt'] = vary_face(sample['gt'], self.rng(index, 1))
+            rng = np.random.default_rng([self.seed, getattr(index, 'epoch', 0), getattr(index, 'draw', index), 1])
+            sample['gt'] = vary_face(sample['gt'], rng)
         return sample
 
 

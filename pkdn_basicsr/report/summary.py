@@ -98,9 +98,7 @@ def read_summary(path: Path) -> Comparison:
     except OSError as error:
         raise UsageError(f'{error.filename}: {error.strerror}; expected the summary.json of a comparison, with its '
                          f'{_PER_IMAGE} in the same folder') from None
-    except UsageError:
-        raise
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # of JSON and of its text, too
+    except (AttributeError, IndexError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise UsageError(f'{path} is not the summary of a comparison: {error!r}') from None
 
 
