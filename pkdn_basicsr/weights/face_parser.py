@@ -38,6 +38,7 @@ def load_face_parser(path: str | None = None, scheme: str | None = None, normali
             normalization for a network that has its own.
 
     Example:
+        >>> import torch
         >>> net, scheme = load_face_parser()
         >>> scheme.name, tuple(net(torch.rand(1, 3, 128, 128)).shape)
         ('celebamask_hq', (1, 19, 128, 128))

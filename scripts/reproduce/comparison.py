@@ -58,7 +58,7 @@ def _compare(runs: Sequence[Run], faces: str, folder: Path, name: str) -> Path:
 
 def _name(run: Run, faces: str) -> str:
     if run.network == 'teacher' and faces != 'val':  # only the validation faces have true maps
-        return 'teacher, maps parsed from the truth'
+        return f'{method_name(run)}, maps parsed from the truth'
     return method_name(run)
 
 
