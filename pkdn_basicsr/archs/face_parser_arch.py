@@ -49,7 +49,8 @@ class FaceParser(nn.Module):
     def __init__(self, num_classes: int = 19, num_feat: Sequence[int] = (32, 64, 96, 128),
                  num_blocks: Sequence[int] = (1, 2, 2, 1)) -> None:
         super().__init__()
-        if len(num_feat) != len(num_blocks) or not num_feat:
+        if not (isinstance(num_feat, Sequence) and isinstance(num_blocks, Sequence)) \
+                or len(num_feat) != len(num_blocks) or not num_feat:
             raise ValueError(f'Expected num_feat and num_blocks of the same levels. Got {num_feat} and {num_blocks}.')
         self.num_classes = num_classes
         self.multiple = 2**len(num_feat)

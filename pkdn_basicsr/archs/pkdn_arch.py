@@ -108,6 +108,8 @@ class PKDN(nn.Module):
 
 def _check_counts(smallest: int, **counts: Sequence[int]) -> None:
     for name, numbers in counts.items():
+        if not isinstance(numbers, Sequence):
+            raise ValueError(f'{name} must be a list of whole numbers, found {numbers}')
         wrong = [number for number in numbers if not isinstance(number, int) or number < smallest]
         if wrong or not numbers:
             raise ValueError(f'{name} must be whole numbers of at least {smallest}, found {wrong or numbers}')

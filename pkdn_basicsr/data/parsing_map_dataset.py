@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -99,8 +100,7 @@ class ParsingMapDataset(Dataset):
         Raises:
             UsageError: A file that is missing, unreadable, wrongly sized or out of the scheme; the message names it.
         """
-        draw = getattr(index, 'draw', index % len(self))
-        rng = np.random.default_rng([self.seed, getattr(index, 'epoch', 0), draw])
+        rng = self.rng(index)
         gt_path = self.gt_paths[index]
         gt = read_picture(gt_path, self.stores['dataroot_gt'].open(gt_path))
         parsing = self._read_parsing(index, gt) if self.parsing_paths else None
@@ -123,6 +123,11 @@ class ParsingMapDataset(Dataset):
                 classes = np.full_like(classes, IGNORE)
             sample['parsing'] = torch.from_numpy(convert_parsing(classes, self.stored_scheme, self.sample_scheme))
         return sample
+
+    def rng(self, index: int, *stream: int) -> np.random.Generator:
+        """Return what a sample's augmentation is drawn from; `stream` numbers a further one of the same sample."""
+        draw = getattr(index, 'draw', index % len(self))
+        return np.random.default_rng([self.seed, getattr(index, 'epoch', 0), draw, *stream])
 
     def _crop_box(self, gt: Image.Image, gt_path: str, rng: np.random.Generator) -> Box:
         if self.gt_size is None:
@@ -190,3 +195,9 @@ class ParsingMapDataset(Dataset):
             raise UsageError(f"dataset {self.opt['name']}: {len(self)} images make {draws} samples a process and "
                              f'epoch, less than one batch (batch_size_per_gpu {batch_size}); raise '
                              'dataset_enlarge_ratio')
+
+
+def is_parsing_map_dataset(dataset_opt: Mapping) -> bool:
+    """Whether options of a data set are of a `ParsingMapDataset`, or of one made from it."""
+    name = dataset_opt.get('type')
+    return name in DATASET_REGISTRY and issubclass(DATASET_REGISTRY.get(name), ParsingMapDataset)

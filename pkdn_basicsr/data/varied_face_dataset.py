@@ -19,8 +19,7 @@ class VariedFaceDataset(ParsingMapDataset):
         """Return one sample, see `ParsingMapDataset`."""
         sample = super().__getitem__(index)
         if self.is_train:
-            rng = np.random.default_rng([self.seed, getattr(index, 'epoch', 0), getattr(index, 'draw', index), 1])
-            sample['gt'] = vary_face(sample['gt'], rng)
+            sample['gt'] = vary_face(sample['gt'], self.rng(index, 1))
         return sample
 
 

@@ -37,6 +37,9 @@ class LossSchedule:
     def __post_init__(self) -> None:
         if self.type not in get_args(ScheduleType):
             raise ValueError(f'type must be one of {", ".join(get_args(ScheduleType))}, but is {self.type!r}')
+        for name, value in (('start_iter', self.start_iter), ('end_iter', self.end_iter or 0)):
+            if not isinstance(value, int):
+                raise ValueError(f'{name} must be a whole number, but is {value!r}')
         if self.end_iter is None and self.type != 'constant':
             raise ValueError(f'a {self.type} schedule falls to 0 at end_iter, but end_iter is not given')
         if self.end_iter is not None and self.end_iter <= self.start_iter:

@@ -12,7 +12,7 @@ from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.feature_levels import make_adapters, pair_levels
 from pkdn_basicsr.models.prior import check_maps, one_hot_prior, takes_parsing
-from pkdn_basicsr.models.scheduled_loss import ScheduledLoss, read_schedule
+from pkdn_basicsr.models.scheduled_loss import ScheduledLoss, check_gives_one_value, read_schedule
 from pkdn_basicsr.models.student_with_adapters import StudentWithAdapters
 
 
@@ -35,7 +35,7 @@ class DistillationModel(FaceSRModel):
 
     @staticmethod
     def check(opt: dict) -> None:
-        """Check before a run the options of `FaceSRModel`, the schedules, and that there is a trained teacher.
+        """Check before a run the options of `FaceSRModel`, losses and schedules, and that there is a trained teacher.
 
         Raises:
             UsageError: An option does not fit, or there is no teacher; the message says how to train one.
@@ -45,6 +45,7 @@ class DistillationModel(FaceSRModel):
             return
         for key in ('feature_opt', 'soft_opt'):
             read_schedule(opt['train'], key)
+            check_gives_one_value(f'train.{key}', (opt['train'].get(key) or {}).get('type'))
         if opt['train'].get('begin_as_teacher') and opt['path'].get('pretrain_network_g') \
                 and not opt['path'].get('resume_state'):  # with one, the host has set pretrain_network_g
             raise UsageError('train.begin_as_teacher and path.pretrain_network_g: the student can begin with one of '

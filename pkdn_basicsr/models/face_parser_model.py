@@ -1,11 +1,11 @@
 """Training and validation of a face parser."""
 
+import inspect
 import math
 
 import numpy as np
-import torch
 from basicsr.utils import get_root_logger
-from basicsr.utils.registry import MODEL_REGISTRY
+from basicsr.utils.registry import ARCH_REGISTRY, MODEL_REGISTRY
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -50,7 +50,7 @@ class FaceParserModel(FaceSRModel):
         if not opt['is_train']:
             return
         frequencies = (opt['train'].get('pixel_opt') or {}).get('class_frequencies')
-        num_classes = opt['network_g'].get('num_classes')
+        num_classes = _num_classes(opt['network_g'])
         if frequencies and num_classes and len(frequencies) != num_classes:
             raise UsageError(f'train.pixel_opt.class_frequencies: expected one for each of the {num_classes} classes '
                              f'of network_g (num_classes), found {len(frequencies)}; make them equal')
@@ -64,19 +64,14 @@ class FaceParserModel(FaceSRModel):
         self.gt = self.image_to_device(data['gt'])
         self.parsing = data['parsing'].to(self.device, non_blocking=True)
 
+    def network_inputs(self) -> tuple[Tensor, ...]:
+        """Return the true face."""
+        return (self.gt,)
+
     def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
         """Return the loss of the scores."""
         self.output = self.net_g(self.gt)
         return {'l_parsing': self.cri_pix(self.output, self.parsing)}
-
-    def test(self) -> None:
-        """Set `self.output` for the fed batch, with the averaged weights where there are some."""
-        net = getattr(self, 'net_g_ema', self.net_g)
-        was_training = net.training
-        net.eval()
-        with torch.no_grad():
-            self.output = net(self.gt)
-        net.train(was_training)
 
     def dist_validation(self, dataloader: DataLoader, current_iter: int | str, tb_logger, save_img: bool) -> None:
         """Validate on the first process."""
@@ -118,6 +113,12 @@ class FaceParserModel(FaceSRModel):
     def _initialize_best_metric_results(self, dataset_name: str) -> None:
         """Begin the host's record of a data set; the host itself would ask `val.metrics`."""
         self.best_metric_results.setdefault(dataset_name, {'miou': {'better': 'higher', 'val': -math.inf, 'iter': -1}})
+
+
+def _num_classes(network_opt: dict) -> int | None:
+    """Return the number of classes as the option file or else the network's default has it, where they tell."""
+    parameter = inspect.signature(ARCH_REGISTRY.get(network_opt['type'])).parameters.get('num_classes')
+    return network_opt.get('num_classes', parameter.default if parameter else None)
 
 
 def _results(confusion: np.ndarray, scheme: ParsingScheme) -> dict[str, float]:

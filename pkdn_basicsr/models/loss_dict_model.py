@@ -68,6 +68,19 @@ class LossDictModel(SRModel):
         """Move (B, C, H, W) to the device."""
         return images.to(self.device, non_blocking=True, memory_format=self.step_options.memory_format)
 
+    def network_inputs(self) -> tuple[Tensor, ...]:
+        """Return what `network_g` is given of the fed batch."""
+        return (self.lq,)
+
+    def test(self) -> None:
+        """Set `self.output` for the fed batch, with the averaged weights where there are some."""
+        net = getattr(self, 'net_g_ema', self.net_g)
+        was_training = net.training
+        net.eval()
+        with torch.no_grad():
+            self.output = net(*self.network_inputs())
+        net.train(was_training)
+
     def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
         """Run the networks on the fed batch, set `self.output`, and return the weighted losses by name (`l_...`).
 
@@ -77,7 +90,7 @@ class LossDictModel(SRModel):
         Returns:
             Scalars on the device. Every rank must return the same names in one iteration.
         """
-        self.output = self.net_g(self.lq)
+        self.output = self.net_g(*self.network_inputs())
         return self.reconstruction_losses()
 
     def optimize_parameters(self, current_iter: int) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pkdn_basicsr.data.dataset_options import sample_scheme
 from pkdn_basicsr.data.parsing_labels import parsing_to_one_hot
+from pkdn_basicsr.data.parsing_map_dataset import is_parsing_map_dataset
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.models.face_sr_model import FaceSRModel
 from pkdn_basicsr.models.output_losses import OutputLoss, read_output_losses
@@ -64,7 +65,7 @@ class MultiOutputModel(FaceSRModel):
                              'model_type: FaceSRModel')
         dataset_opt = opt['datasets']['train']
         # a data set of another type may have maps of its own
-        no_maps = dataset_opt['type'] == 'ParsingMapDataset' and not dataset_opt.get('dataroot_parsing')
+        no_maps = is_parsing_map_dataset(dataset_opt) and not dataset_opt.get('dataroot_parsing')
         for loss in read_output_losses(opt['train']):
             if loss.needs_map and no_maps:
                 raise UsageError(f"train.output_losses.{loss.output}: the target '{loss.target}' needs the parsing map "

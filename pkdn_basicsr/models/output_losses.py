@@ -1,9 +1,7 @@
 """`train.output_losses` of an option file: which output of a network is compared with what, and by which loss."""
 
-import difflib
-import inspect
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,9 @@ from basicsr.utils.registry import LOSS_REGISTRY
 
 from pkdn_basicsr.data.parsing_labels import ParsingScheme, get_scheme
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.option_check.components import look_at_arguments
+from pkdn_basicsr.host.option_check.problems import Problems, suggest
+from pkdn_basicsr.models.scheduled_loss import check_gives_one_value
 from pkdn_basicsr.models.targets import MAP_TARGETS
 
 
@@ -56,7 +57,7 @@ def read_output_losses(train_opt: Mapping) -> list[OutputLoss]:
                          f'{section!r}')
     losses = []
     for output, entries in section.items():
-        entries = entries if isinstance(entries, list) else [entries]
+        entries = entries if isinstance(entries, list) and entries else [entries]
         losses += [_read_loss(output, entry, several=len(entries) > 1) for entry in entries]
     name, count = Counter(loss.name for loss in losses).most_common(1)[0]
     if count > 1:
@@ -82,14 +83,12 @@ def _read_loss(output: str, entry: Any, several: bool) -> OutputLoss:
 def _check_loss(where: str, loss_opt: Mapping) -> None:
     name = loss_opt['type']
     _check_known(f'{where}.type', name, LOSS_REGISTRY.keys())
-    try:
-        inspect.signature(LOSS_REGISTRY.get(name)).bind(**{key: loss_opt[key] for key in loss_opt if key != 'type'})
-    except TypeError as error:
-        raise UsageError(f'{where}: {name}: {error}') from None
+    check_gives_one_value(where, name)
+    problems = Problems()
+    look_at_arguments(where, name, [str(key) for key in loss_opt if key != 'type'], LOSS_REGISTRY.get(name), problems)
+    problems.refuse()
 
 
-def _check_known(where: str, name: str, known: Iterable[str]) -> None:
-    known = sorted(known)
+def _check_known(where: str, name: str, known: Collection[str]) -> None:
     if name not in known:
-        nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.)[0]
-        raise UsageError(f"{where}: '{name}' is unknown; did you mean '{nearest}'? Known: {', '.join(known)}")
+        raise UsageError(f"{where}: '{name}' is unknown; {suggest(name, known)}")

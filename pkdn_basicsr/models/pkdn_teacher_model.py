@@ -1,6 +1,5 @@
 """Training and validation of a network that sees the true parsing map."""
 
-import torch
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
@@ -29,16 +28,6 @@ class PKDNTeacherModel(FaceSRModel):
         super().feed_data(data)
         self.prior = one_hot_prior(data, self.get_bare_model(self.net_g), self.device)
 
-    def compute_losses(self, current_iter: int) -> dict[str, Tensor]:
-        """Return the reconstruction losses."""
-        self.output = self.net_g(self.lq, self.prior)
-        return self.reconstruction_losses()
-
-    def test(self) -> None:
-        """Set `self.output` for the fed batch, with the averaged weights where there are some."""
-        net = getattr(self, 'net_g_ema', self.net_g)
-        was_training = net.training
-        net.eval()
-        with torch.no_grad():
-            self.output = net(self.lq, self.prior)
-        net.train(was_training)
+    def network_inputs(self) -> tuple[Tensor, ...]:
+        """Return the low-resolution face and its one-hot map."""
+        return self.lq, self.prior

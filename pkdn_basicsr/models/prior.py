@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pkdn_basicsr.data.dataset_options import sample_scheme
 from pkdn_basicsr.data.parsing_labels import parsing_to_one_hot
+from pkdn_basicsr.data.parsing_map_dataset import is_parsing_map_dataset
 from pkdn_basicsr.errors import UsageError
 
 
@@ -24,17 +25,22 @@ def check_maps(net: nn.Module, datasets_opt: dict) -> None:
     A data set of another type without `dataroot_parsing` may have maps of its own; `one_hot_prior` sees to it.
 
     Raises:
-        UsageError: A `ParsingMapDataset` without maps, or `num_classes` differs from that of the samples' scheme.
+        UsageError: A `ParsingMapDataset` without maps, or the network's `num_classes` is missing or not that of the
+            samples' scheme.
     """
+    num_classes = getattr(net, 'num_classes', None)
+    if num_classes is None:
+        raise UsageError(f'{type(net).__name__} takes a parsing map and does not say of how many classes; give it the '
+                         'attribute num_classes')
     for phase, dataset_opt in datasets_opt.items():
         if dataset_opt.get('dataroot_parsing') is None:
-            if dataset_opt.get('type') == 'ParsingMapDataset':
+            if is_parsing_map_dataset(dataset_opt):
                 raise UsageError(f'{type(net).__name__} needs the parsing map of every face: '
                                  f'set datasets.{phase}.dataroot_parsing')
             continue
         scheme = sample_scheme(dataset_opt)
-        if scheme.num_classes != net.num_classes:
-            raise UsageError(f'{type(net).__name__} has num_classes {net.num_classes}, but datasets.{phase} has the '
+        if scheme.num_classes != num_classes:
+            raise UsageError(f'{type(net).__name__} has num_classes {num_classes}, but datasets.{phase} has the '
                              f'scheme {scheme.name} with {scheme.num_classes}; make them equal')
 
 

@@ -1,5 +1,7 @@
 """A loss of the option file that fades out or ends."""
 
+from collections.abc import Mapping
+
 import torch
 from basicsr.losses import build_loss
 from torch import nn
@@ -47,7 +49,21 @@ def read_schedule(train_opt: dict, key: str) -> LossSchedule:
     Raises:
         UsageError: Unknown or contradicting arguments.
     """
+    where, opt = f'train.{key}.schedule', (train_opt.get(key) or {}).get('schedule') or {}
+    if not isinstance(opt, Mapping):
+        raise UsageError(f'{where}: expected its arguments, like {{type: linear, end_iter: 5000}}, found {opt!r}')
     try:
-        return LossSchedule(**((train_opt.get(key) or {}).get('schedule') or {}))
+        return LossSchedule(**opt)
     except (TypeError, ValueError) as error:
-        raise UsageError(f'train.{key}.schedule: {error}') from None
+        raise UsageError(f'{where}: {error}') from None
+
+
+def check_gives_one_value(where: str, loss: object) -> None:
+    """Refuse the loss of the host that gives two values, the perceptual and the style loss.
+
+    Raises:
+        UsageError: `loss`, the name of a type, is that one.
+    """
+    if loss == 'PerceptualLoss':
+        raise UsageError(f'{where}: expected a loss of one value, found {loss}, which gives two; it is for '
+                         'train.perceptual_opt')

@@ -15,7 +15,8 @@ def intervals(values: np.ndarray, level: float = LEVEL, resamples: int = RESAMPL
     All columns see the same resampled faces. A face without a value (NaN) is left out of its column's means.
 
     Args:
-        values: One row a face, one column a quantity, (N, M).
+        values: One row a face, one column a quantity, (N, M). The difference of two methods on the same faces gives a
+            paired interval: what makes a face hard for both cancels out.
         level: Share of the resampled means inside the interval.
         resamples: How often N faces are drawn with replacement.
         seed: The same seed gives the same intervals.
@@ -45,29 +46,3 @@ def _count_draws(rng: np.random.Generator, faces: int, resamples: int) -> np.nda
     """Return how often each face is drawn in each resample, (resamples, faces)."""
     drawn = rng.integers(0, faces, (resamples, faces)) + faces * np.arange(resamples)[:, None]
     return np.bincount(drawn.ravel(), minlength=resamples * faces).reshape(resamples, faces).astype(np.float64)
-
-
-def paired_interval(values: np.ndarray, reference: np.ndarray, level: float = LEVEL, resamples: int = RESAMPLES,
-                    seed: int = 0) -> tuple[float, float]:
-    """Return the interval of the mean of `values - reference`.
-
-    Paired: both methods are taken on the same faces, so that what makes a face hard for both cancels out.
-
-    Args:
-        values: A metric of one method on every face, (N,).
-        reference: The same of the method compared with, on the same faces, (N,).
-        level: As for `intervals`, like what follows.
-        resamples: See there.
-        seed: See there.
-
-    Returns:
-        Lower and upper end; a face that one of them has no value for is left out.
-
-    Raises:
-        ValueError: Unequal numbers of faces, or none.
-    """
-    if values.shape != reference.shape or values.ndim != 1 or not values.size:
-        raise ValueError(f'expected two equally long lists of values, found shapes {values.shape} and '
-                         f'{reference.shape}')
-    low, high = intervals((values - reference)[:, None], level, resamples, seed)[0]
-    return float(low), float(high)

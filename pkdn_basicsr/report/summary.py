@@ -98,7 +98,9 @@ def read_summary(path: Path) -> Comparison:
     except OSError as error:
         raise UsageError(f'{error.filename}: {error.strerror}; expected the summary.json of a comparison, with its '
                          f'{_PER_IMAGE} in the same folder') from None
-    except (AttributeError, IndexError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except UsageError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # of JSON and of its text, too
         raise UsageError(f'{path} is not the summary of a comparison: {error!r}') from None
 
 

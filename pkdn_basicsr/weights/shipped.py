@@ -63,6 +63,9 @@ def shipped_weights(name: str | None = None, scale: int = 8) -> Path:
         if name is None:
             raise MissingError(f'no student for scale {scale} is shipped with this version'
                                f'{_there_are()}; give --weights FILE, such as net_g_latest.pth of a training run')
+    if name in TEACHERS:
+        raise UsageError(f'--weights: {name} is a teacher, which needs a parsing map beside the face; give a student'
+                         f'{_there_are()}')
     if name not in STUDENTS | BASELINES:
         raise UsageError(f"--weights: there is no file '{name}' and no shipped network of that name{_there_are()}; "
                          'give a .safetensors or .pth file')

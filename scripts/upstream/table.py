@@ -52,7 +52,7 @@ EVERYWHERE = (
 
 LEFT_OUT = {
     'models.distillation_model': ('DistillationModel.trained_module',),
-    'data.parsing_map_dataset': ('ParsingMapDataset.check',),
+    'data.parsing_map_dataset': ('ParsingMapDataset.check', 'ParsingMapDataset.rng'),
     'data.parsing_labels': ('ParsingScheme.palette',),
 }
 """Methods that serve other parts of this package only."""
@@ -74,7 +74,7 @@ EDITS = {
     ),
     # without our sampler an index does not tell its epoch; torch seeds workers anew in every epoch, numpy's are not
     'data.parsing_map_dataset': (
-        (r'^        draw = .*\n        rng = .*\n',
+        (r'^        rng = self\.rng\(index\)\n',
          '        # not from random or numpy, which BasicSR seeds alike at the beginning of every epoch\n'
          '        rng = np.random.default_rng(torch.randint(2**63 - 1, ()).item())\n'),
         (r'^        self\.seed = .*\n', ''),

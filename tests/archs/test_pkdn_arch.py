@@ -146,6 +146,8 @@ def test_an_unknown_argument_is_refused(cls):
 def test_encoder_and_decoder_of_unequal_depth_are_refused():
     with pytest.raises(ValueError, match=r'\[1, 1\] and num_dec_blocks \[1, 1, 1\] must have the same length'):
         _student(num_enc_blocks=[1, 1])
+    with pytest.raises(ValueError, match='num_enc_blocks must be a list of whole numbers, found 3'):
+        _student(num_enc_blocks=3)
 
 
 # ablations

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pkdn_basicsr.data import parsing_map_dataset
 from pkdn_basicsr.data.degradation import downsample
-from pkdn_basicsr.data.parsing_map_dataset import ParsingMapDataset
+from pkdn_basicsr.data.parsing_map_dataset import ParsingMapDataset, is_parsing_map_dataset
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.sampler import SampleIndex
 
@@ -677,3 +677,9 @@ def test_every_process_needs_a_batch(tmp_path, monkeypatch):
     assert len(dataset_of(tmp_path, batch_size_per_gpu=2)) == 4
     with pytest.raises(UsageError, match='2 samples a process'):
         dataset_of(tmp_path, batch_size_per_gpu=3)
+
+
+@pytest.mark.parametrize(('name', 'ours'), [('ParsingMapDataset', True), ('VariedFaceDataset', True),
+                                            ('PairedImageDataset', False), ('Nobody', False), (None, False)])
+def test_data_sets_made_from_ours_are_ours(name, ours):
+    assert is_parsing_map_dataset({'type': name}) == ours

@@ -345,6 +345,13 @@ def test_a_student_that_cannot_begin_as_the_teacher_is_refused(distillation_opti
 
 # options that do not fit
 
+@pytest.mark.parametrize('key', ['feature_opt', 'soft_opt'])
+def test_a_loss_of_two_values_is_refused_before_a_run(distillation_options, key, usage_error):
+    distillation_options['train'][key] = {'type': 'PerceptualLoss', 'layer_weights': {'conv5_4': 1}}
+    with usage_error(f'train.{key}: expected a loss of one value', 'train.perceptual_opt'):
+        DistillationModel.check(distillation_options)
+
+
 @pytest.mark.parametrize('path', [None, 'missing/net_g_latest.pth'])
 def test_a_missing_teacher_is_refused_and_how_to_train_one_is_told(distillation_options, usage_error, path):
     distillation_options['path']['pretrain_network_t'] = path

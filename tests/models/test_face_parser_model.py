@@ -181,3 +181,10 @@ def test_what_it_cannot_do_is_refused_before_a_run(parser_run, place, key, value
     parser_run[place][key] = value
     with usage_error(*words):
         FaceParserModel.check(parser_run)
+
+
+def test_without_num_classes_the_loss_must_have_those_of_the_network_s_default(parser_run, usage_error):
+    parser_run['network_g'].pop('num_classes')
+    parser_run['train']['pixel_opt'] = {'type': 'ParsingLoss', 'class_frequencies': [0.1] * 11}
+    with usage_error('train.pixel_opt.class_frequencies', '19 classes of network_g', 'found 11'):
+        FaceParserModel.check(parser_run)

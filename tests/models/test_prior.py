@@ -24,6 +24,15 @@ def test_teachers_take_the_map_and_students_do_not(teacher):
     assert not takes_parsing(Bicubic())
 
 
+def test_a_teacher_that_does_not_tell_its_classes_is_refused(usage_error):
+    class Teacher(torch.nn.Module):
+        def forward(self, lq, parsing):
+            return lq
+
+    with usage_error('Teacher', 'attribute num_classes'):
+        check_maps(Teacher(), {'train': {'dataroot_parsing': 'maps'}})
+
+
 @pytest.mark.parametrize('make', [lambda: PKDNTeacher(11, **TINY), lambda: KDFSRNetTeacher(11, 4, 4, 1)])
 def test_every_teacher_tells_its_number_of_classes(make):
     check_maps(make(), {'train': {'dataroot_parsing': 'maps', 'parsing_scheme': 'helen'}})
@@ -56,9 +65,10 @@ def test_an_unknown_scheme_is_refused(teacher, usage_error):
 
 
 @pytest.mark.parametrize('root', [{}, {'dataroot_parsing': None}])
-def test_a_parsing_map_dataset_without_maps_is_refused_before_training(teacher, usage_error, root):
+@pytest.mark.parametrize('name', ['ParsingMapDataset', 'VariedFaceDataset'])
+def test_a_parsing_map_dataset_without_maps_is_refused_before_training(teacher, usage_error, name, root):
     sets = {'train': {'dataroot_parsing': 'maps', 'parsing_scheme': 'helen'},
-            'val': {'type': 'ParsingMapDataset', **root}}
+            'val': {'type': name, **root}}
     with usage_error('PKDNTeacher', 'datasets.val.dataroot_parsing'):
         check_maps(teacher, sets)
 

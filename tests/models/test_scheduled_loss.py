@@ -39,6 +39,9 @@ def test_without_schedule_a_loss_always_counts_fully(schedule):
     ({'type': 'linear'}, 'end_iter'),
     ({'type': 'linaer', 'end_iter': 5}, 'linaer'),
     ({'end': 5}, 'end'),
+    ('linear', "expected its arguments, like {type: linear, end_iter: 5000}, found 'linear'"),
+    ({'end_iter': '5e3'}, "end_iter must be a whole number, but is '5e3'"),
+    ({'start_iter': 0.5}, 'start_iter must be a whole number, but is 0.5'),
     ({'start_iter': 5, 'end_iter': 5}, 'later than start_iter 5'),
 ])
 def test_a_wrong_schedule_is_refused_by_its_place_in_the_file(usage_error, schedule, word):

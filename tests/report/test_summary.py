@@ -77,6 +77,7 @@ def test_changed_values_are_noticed(comparison, tmp_path, usage_error):
     (None, ['summary.json', 'No such file']),
     ('{', ['summary.json', 'is not the summary']),
     ('[]', ['is not the summary']),
+    (b'\x89PNG', ['summary.json', 'is not the summary']),
     ('{"schema": "other/1"}', ['other/1', SCHEMA]),
     (json.dumps({'schema': SCHEMA}), ['is not the summary']),
 ])
@@ -84,7 +85,7 @@ def test_other_files_are_refused(content, words, comparison, tmp_path, usage_err
     write_summary(comparison, tmp_path)
     (tmp_path / 'summary.json').unlink()
     if content is not None:
-        (tmp_path / 'summary.json').write_text(content)
+        (tmp_path / 'summary.json').write_bytes(content if isinstance(content, bytes) else content.encode())
     with usage_error(*words):
         read_summary(tmp_path / 'summary.json')
 

@@ -215,7 +215,8 @@ def test_teacher_and_student_train_without_this_package(tree, tiny_faces, tmp_pa
 
 
 @pytest.mark.parametrize(('file', 'old', 'new', 'words'), [
-    ('data/parsing_map_dataset.py', '        draw = ', '        number = ', ['data.parsing_map_dataset', 'adapt']),
+    ('data/parsing_map_dataset.py', 'rng = self.rng(index)', 'rng = self.draw(index)',
+     ['data.parsing_map_dataset', 'adapt']),
     ('models/prior.py', 'data.parsing_labels', 'host.labels', ['models.prior', 'host.labels', 'no place']),
     ('archs/pkdn_arch.py', '    """The teacher:', '    """As in `pkdn_basicsr`:', ['pkdn_arch.py', 'means nothing']),
     ('losses/loss_schedule.py', 'LossSchedule', 'Schedule', ['LossSchedule', 'no place']),

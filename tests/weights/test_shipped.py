@@ -39,6 +39,8 @@ def test_what_is_not_there_is_told_with_what_is(table, usage_error):
         shipped_weights(None, 16)
     with usage_error("'pkdn_studnet'", 'pkdn_student_x8', *shipped.BASELINES):
         shipped_weights('pkdn_studnet')
+    with usage_error('pkdn_teacher_small_x8 is a teacher', 'pkdn_student_x8'):
+        shipped_weights('pkdn_teacher_small_x8')
 
 
 def test_without_any_the_way_out_is_told(monkeypatch, usage_error):

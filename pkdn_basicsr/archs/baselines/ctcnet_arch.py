@@ -44,7 +44,7 @@ class CTCNet(nn.Module):
         num_refine: int = 4,
     ) -> None:
         super().__init__()
-        if len(num_transformers) != 3:
+        if not isinstance(num_transformers, Sequence) or len(num_transformers) != 3:
             raise ValueError(f'Expected num_transformers for 3 levels, fine to coarse. Got {num_transformers}.')
         self.scale = scale
         narrow, middle, wide = num_feat, 2 * num_feat, 4 * num_feat

@@ -35,8 +35,9 @@ class SRCNN(nn.Module):
         self, scale: int = 8, num_feat: int = 64, num_mapped: int = 32, kernel_sizes: Sequence[int] = (9, 1, 5)
     ) -> None:
         super().__init__()
-        if len(kernel_sizes) != 3 or any(side % 2 == 0 for side in kernel_sizes):
-            raise ValueError(f'Expected three odd kernel_sizes, e.g. (9, 1, 5). Got {tuple(kernel_sizes)}.')
+        if not isinstance(kernel_sizes, Sequence) or len(kernel_sizes) != 3 \
+                or any(side % 2 == 0 for side in kernel_sizes):
+            raise ValueError(f'Expected three odd kernel_sizes, e.g. (9, 1, 5). Got {kernel_sizes}.')
         first, second, third = kernel_sizes
         self.upsample = BicubicUpsample(scale)
         self.extract = nn.Conv2d(3, num_feat, first, padding=first // 2)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from pkdn_basicsr.data.parsing_map_dataset import is_parsing_map_dataset
 from pkdn_basicsr.data.prepare.parallel import default_workers, parallel_map
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import write_whole
@@ -18,7 +19,7 @@ from pkdn_basicsr.report.check.finding import KINDS, Finding, findings_csv, in_o
 from pkdn_basicsr.report.check.overlap import SAME_PERSON, find_overlap
 from pkdn_basicsr.report.check.report import report_markdown
 from pkdn_basicsr.report.check.sample import FaceFacts, Identity, Rules, look_at, rules_of
-from pkdn_basicsr.report.check.set_files import FaceFiles, find_files, is_ours
+from pkdn_basicsr.report.check.set_files import FaceFiles, find_files
 from pkdn_basicsr.report.check.similar import CORRELATION, HASH_DISTANCE
 from pkdn_basicsr.report.check.summary import SetSummary
 
@@ -61,7 +62,7 @@ def check_data_sets(opt: dict, file: str, settings: Settings) -> tuple[list[SetS
         check_identity(*settings.identity)
     summaries, findings = [], []
     for phase, dataset_opt in datasets.items():
-        if not is_ours(dataset_opt):
+        if not is_parsing_map_dataset(dataset_opt):
             findings.append(Finding('not_looked_into', phase, '', f'its type is {dataset_opt.get("type")}'))
             continue
         files, wrong = find_files(phase, dataset_opt, scale)

@@ -8,7 +8,6 @@ from basicsr.utils.registry import DATASET_REGISTRY
 
 from pkdn_basicsr.data.dataset_options import ROOTS, check_options, storage_backend, stored_scheme
 from pkdn_basicsr.data.pairing import exclude, read_name_list, select
-from pkdn_basicsr.data.parsing_map_dataset import ParsingMapDataset
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.report.check.finding import Finding
 from pkdn_basicsr.report.check.source import Source
@@ -48,12 +47,6 @@ class SetFiles:
     opt: dict
     sources: dict[str, Source]
     faces: tuple[FaceFiles, ...]
-
-
-def is_ours(dataset_opt: dict) -> bool:
-    """Whether the data set's type is `ParsingMapDataset` or made from it."""
-    name = dataset_opt.get('type')
-    return name in DATASET_REGISTRY and issubclass(DATASET_REGISTRY.get(name), ParsingMapDataset)
 
 
 def find_files(phase: str, dataset_opt: dict, scale: int) -> tuple[SetFiles | None, list[Finding]]:

@@ -93,7 +93,7 @@ def test_every_argument_matters():
     assert [weight.shape for weight in weights] == [(5, 3, 7, 7), (6, 5, 5, 5), (3, 6, 3, 3)]
 
 
-@pytest.mark.parametrize('kernel_sizes', [(9, 2, 5), (9, 5), (9, 1, 1, 5)])
+@pytest.mark.parametrize('kernel_sizes', [(9, 2, 5), (9, 5), (9, 1, 1, 5), 9])
 def test_wrong_kernels(kernel_sizes):
-    with pytest.raises(ValueError, match=r'three odd kernel_sizes.*Got \(9, '):
+    with pytest.raises(ValueError, match=r'three odd kernel_sizes.*Got (\(9, |9\.)'):
         SRCNN(kernel_sizes=kernel_sizes)

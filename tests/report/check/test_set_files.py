@@ -1,17 +1,11 @@
 import pytest
 
-from pkdn_basicsr.report.check.set_files import find_files, is_ours
+from pkdn_basicsr.report.check.set_files import find_files
 
 
 def options(faces, **more):
     return {'type': 'ParsingMapDataset', 'dataroot_gt': str(faces / 'gt'), 'dataroot_lq': str(faces / 'lq'),
             'dataroot_parsing': str(faces / 'parsing'), **more}
-
-
-@pytest.mark.parametrize(('name', 'ours'), [('ParsingMapDataset', True), ('VariedFaceDataset', True),
-                                            ('PairedImageDataset', False), ('Nobody', False), (None, False)])
-def test_data_sets_made_from_ours_are_ours(name, ours):
-    assert is_ours({'type': name}) == ours
 
 
 def test_files_are_matched_and_options_completed(tiny_faces):

@@ -9,17 +9,29 @@ from basicsr.utils.dist_util import master_only
 class LossDictModel(SRModel):
     """SRModel whose training step is: compute a dict of named losses, sum them up, go backward.
 
-    A subclass says which losses there are (`compute_losses`) and what a resumed run needs beyond the state of
-    optimizers and schedulers (`extra_state`, `load_extra_state`).
+    A subclass says what the network is given (`network_inputs`), which losses there are (`compute_losses`) and what a
+    resumed run needs beyond the state of optimizers and schedulers (`extra_state`, `load_extra_state`).
     """
 
     def feed_data(self, data):
         super().feed_data(data)
         self.data = data
 
+    def network_inputs(self):
+        """Return what `network_g` is given of the fed batch."""
+        return (self.lq, )
+
+    def test(self):
+        net = getattr(self, 'net_g_ema', self.net_g)
+        was_training = net.training
+        net.eval()
+        with torch.no_grad():
+            self.output = net(*self.network_inputs())
+        net.train(was_training)
+
     def compute_losses(self, current_iter):
         """Run the networks on the fed batch, set `self.output` and return the weighted losses by name."""
-        self.output = self.net_g(self.lq)
+        self.output = self.net_g(*self.network_inputs())
         return self.reconstruction_losses()
 
     def reconstruction_losses(self):
