@@ -20,8 +20,8 @@ DATA = Path('datasets/reproduce')
 
 def main() -> int:
     args = _parse()
-    check_there()
     if not args.ship:
+        check_there(for_training=not args.compare)
         if not args.compare:
             _make_training_faces()
         _make_test_faces(args.detector)

@@ -9,12 +9,22 @@ EXTRA = Path('datasets/celeba_hq_extra_1400')
 TEST = Path('datasets/celeba_test_dic_1000')
 OFFICIALS = Path('datasets/us_officials_512')
 _TEST_PEOPLE = 'same_identity_as_celeba_dic_or_fsrnet_test.txt'
+_NOT_OF_EXTRA = (_TEST_PEOPLE, 'same_identity_as_celebamask_hq_1000.txt', 'same_image_as_celebamask_hq_1000.tsv')
+_COMPARED = (MAPPED / 'images', MAPPED / 'parsing', MAPPED / 'split_val.txt', TEST / 'HR', TEST / 'LR',
+             OFFICIALS / 'images')
+_TRAINED = (MAPPED / 'split_train.txt', MAPPED / _TEST_PEOPLE, EXTRA / 'images',
+            *(EXTRA / listed for listed in _NOT_OF_EXTRA))
 
 
-def check_there() -> None:
-    """Raise UsageError if one of the sets is not there."""
-    if missing := [str(root) for root in (MAPPED, EXTRA, TEST, OFFICIALS) if not root.is_dir()]:
-        raise UsageError(f'no folder {", ".join(missing)}; scripts/README.md tells what is expected there (a link '
+def check_there(for_training: bool) -> None:
+    """Look for what is compared on, and for what is trained with.
+
+    Raises:
+        UsageError: A folder or list is not there; the message names all of them.
+    """
+    expected = _COMPARED + _TRAINED if for_training else _COMPARED
+    if missing := [str(path) for path in expected if not path.exists()]:
+        raise UsageError(f'there is no {", ".join(missing)}; scripts/README.md tells what is expected there (a link '
                          'will do)')
 
 
@@ -33,7 +43,7 @@ def join_training_faces(extra_maps: Path, dst: Path) -> int:
     """
     mapped = _names(MAPPED / 'split_train.txt') - _names(MAPPED / _TEST_PEOPLE)
     extra = {path.name for path in (EXTRA / 'images').iterdir()}
-    for listed in (_TEST_PEOPLE, 'same_identity_as_celebamask_hq_1000.txt', 'same_image_as_celebamask_hq_1000.tsv'):
+    for listed in _NOT_OF_EXTRA:
         extra -= _names(EXTRA / listed)
     for names, images, maps in ((mapped, MAPPED / 'images', MAPPED / 'parsing'),
                                 (extra, EXTRA / 'images', extra_maps)):

@@ -14,9 +14,11 @@ import yaml
 from safetensors.torch import load_file
 from scipy import stats
 
+from pkdn_basicsr.host.checkpoint.weights_file import read_weights
 from pkdn_basicsr.host.option_file import OptionFile
 from pkdn_basicsr.host.options import check_option_file
 from pkdn_basicsr.report.network import build_untrained
+from pkdn_basicsr.weights.card import card_of_file, read_metadata
 from pkdn_basicsr.weights.shipped import STUDENTS
 from pkdn_basicsr.weights.trained_network import load_trained
 
@@ -147,7 +149,17 @@ def test_training_faces_show_nobody_of_the_test(reproduce, tmp_path, shared_data
 def test_a_missing_set_is_named(reproduce, tmp_path, monkeypatch, usage_error):
     monkeypatch.chdir(tmp_path)
     with usage_error('datasets/celebamask_hq_1000', 'scripts/README.md'):
-        reproduce['faces'].check_there()
+        reproduce['faces'].check_there(for_training=False)
+
+
+def test_a_comparison_needs_no_further_training_faces(reproduce, tmp_path, shared_data, monkeypatch, usage_error):
+    monkeypatch.chdir(tmp_path)
+    Path('datasets').mkdir()
+    for name in ('celebamask_hq_1000', 'celeba_test_dic_1000', 'us_officials_512'):
+        Path('datasets', name).symlink_to(shared_data / name)
+    reproduce['faces'].check_there(for_training=False)
+    with usage_error('datasets/celeba_hq_extra_1400/images', 'same_image_as_celebamask_hq_1000.tsv'):
+        reproduce['faces'].check_there(for_training=True)
 
 
 @pytest.fixture
@@ -233,12 +245,19 @@ def test_what_half_precision_would_change_is_shipped_in_full(reproduce, trained,
     assert torch.equal(load_file(file)[next(iter(dict(net.named_parameters())))], next(net.parameters()))
 
 
-def test_a_teacher_is_not_shipped(reproduce, trained, tmp_path, monkeypatch):
+def test_a_teacher_is_shipped_as_compare_reads_it(reproduce, trained, tmp_path, monkeypatch):
     run, _ = trained
     run.opt['network_g'] = {**run.opt['network_g'], 'type': 'PKDNTeacher', 'num_classes': 19}
+    net = build_untrained(run.opt['network_g'])
+    torch.save({'params_ema': net.state_dict()}, run.checkpoint)
     monkeypatch.setattr(reproduce['ship'], '_FOLDER', tmp_path)
     reproduce['ship'].ship([run], tmp_path)
-    assert not list(tmp_path.glob('*.safetensors'))
+    file = next(tmp_path.glob('tiny_x8-*.safetensors'))
+    assert 'one-hot parsing (B, 19, 4 h, 4 w)' in read_metadata(str(file))['layout']
+    card = card_of_file(str(file))
+    assert (card.network, card.scale, card.lq_size) == (run.opt['network_g'], 4, 8)
+    shipped = read_weights(str(file))[0]
+    assert all(torch.allclose(shipped[name].to(value), value, atol=1e-3) for name, value in net.state_dict().items())
 
 
 def test_a_run_that_fails_is_named(reproduce, tiny_runs, tmp_path, usage_error):
