@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 
 from pkdn_basicsr.report.comparison import Comparison
-from pkdn_basicsr.report.table import PRIOR_MARK, higher_is_better, number_text
+from pkdn_basicsr.report.table import PRIOR_MARK, cost_text, higher_is_better, number_text
 
 matplotlib.use('Agg')  # files only: no window, no display needed
 from matplotlib import pyplot as plt
@@ -39,8 +39,9 @@ def save_cost_plot(path: Path, comparison: Comparison) -> None:
             continue
         face = 'none' if result.sees_truth else [colour]
         area = _LEAST + (_MOST - _LEAST) * result.cost.parameters / most
-        axis.scatter(result.cost.macs / 1e9, means[name], area, label=f'{label}, {result.cost.parameters / 1e6:.2f} M',
-                     facecolors=face, edgecolors=[colour], linewidths=1.5, alpha=.6)
+        label = f'{label}, {cost_text(result.cost.parameters / 1e6)} M'
+        axis.scatter(result.cost.macs / 1e9, means[name], area, label=label, facecolors=face, edgecolors=[colour],
+                     linewidths=1.5, alpha=.6)
     macs = [result.cost.macs for result in comparison.methods.values() if result.cost.parameters]
     if macs and max(macs) > 10 * min(macs):
         axis.set_xscale('log')

@@ -84,7 +84,12 @@ def higher_is_better(comparison: Comparison, metric: str) -> bool:
 def cost_cells(result: MethodResult) -> list[str]:
     """Return millions of parameters, billions of MACs, milliseconds."""
     cost = result.cost
-    return [f'{cost.parameters / 1e6:.2f}', f'{cost.macs / 1e9:.2f}', f'{1e3 * cost.latency:.1f}']
+    return [cost_text(cost.parameters / 1e6), cost_text(cost.macs / 1e9), f'{1e3 * cost.latency:.1f}']
+
+
+def cost_text(cost: float) -> str:
+    """Show millions of parameters or billions of MACs: two decimals, or two digits of the smallest networks."""
+    return f'{cost:.2g}' if 0 < cost < .1 else f'{cost:.2f}'
 
 
 def number_text(value: float, size: float, sign: str = '') -> str:

@@ -23,16 +23,22 @@ _METRICS = {f'{metric}_{protocol}': {'type': f'calculate_protocol_{metric}', 'pr
 
 
 def compare(runs: Sequence[Run], folder: Path) -> None:
-    """Compare on every set of faces; differences are to the first run.
+    """Compare all networks on every set of faces, and then the seeds of those that have several.
+
+    Differences are to the first run.
 
     Args:
         runs: What has been trained or is shipped.
         folder: Where their option files lie and the comparisons' go; its name begins those of the result folders.
     """
-    results = {faces: _compare(runs, faces, folder, f'{folder.name}_{faces}') for faces in SETS}
+    for faces in SETS:
+        _compare([run for run in runs if run.seed == 0], faces, folder, f'{folder.name}_{faces}')
     if len(common_seeds(runs)) < 2:
         return  # shipped weights are of one seed
-    table = seed_table(runs, results)
+    several = {run.network for run in runs if run.seed}
+    of_seeds = [run for run in runs if run.network in several]
+    results = {faces: _compare(of_seeds, faces, folder, f'{folder.name}_{faces}_seeds') for faces in SETS}
+    table = seed_table(of_seeds, results)
     (folder / 'seeds.md').write_text(table)
     print(f'\nWhat teaching gains:\n\n{table}\nWritten to {folder.absolute()}: seeds.md')
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pkdn_basicsr.report.table import comparison_csv, comparison_markdown, markdown_table, number_text, rank
+from pkdn_basicsr.report.table import comparison_csv, comparison_markdown, cost_text, markdown_table, number_text, rank
 
 
 def rows_of(text):
@@ -33,6 +33,12 @@ def test_costs_and_means_with_the_best_marked(comparison):
         ['taught', '1.50', '2.00', '12.5', '**24.75**', '**0.1500**'],
         ['teacher *', '1.50', '2.00', '12.5', '28.00', '0.1000'],  # the best, but it sees the truth
     ]
+
+
+@pytest.mark.parametrize(('cost', 'text'), [(0, '0.00'), (.004643, '0.0046'), (.0757, '0.076'), (.1, '0.10'),
+                                            (22.407, '22.41')])
+def test_small_networks_cost_something(cost, text):
+    assert cost_text(cost) == text
 
 
 def test_differences_to_the_reference_with_their_intervals(comparison):

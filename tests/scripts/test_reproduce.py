@@ -267,6 +267,31 @@ def test_a_run_that_fails_is_named(reproduce, tiny_runs, tmp_path, usage_error):
     assert 'nowhere' in (tmp_path / 'results' / 'first.log').read_text()
 
 
+def test_seeds_are_compared_apart_from_the_networks(reproduce, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = reproduce['plan'].Run
+    runs = [run(network, seed, f'{network}{seed}', {}, None, True)
+            for network, seeds in (('student alone', 2), ('student taught', 2), ('EDSR', 1)) for seed in range(seeds)]
+    compared = {}
+
+    def compare(command, check):
+        opt = yaml.safe_load(command[-1].read_text())
+        compared[opt['name']] = list(opt['methods'])
+        folder = Path('results', opt['name'])
+        folder.mkdir(parents=True)
+        rows = [f'{face},"{name}",{face}' for name in opt['methods'] for face in range(4)]
+        (folder / 'per_image.csv').write_text('\n'.join(['image,method,psnr_dic', *rows]))
+
+    monkeypatch.setattr(reproduce['comparison'].subprocess, 'run', compare)
+    Path('r').mkdir()
+    reproduce['comparison'].compare(runs, Path('r'))
+    assert compared['r_val'] == ['student alone', 'student taught', 'EDSR', 'bicubic']
+    assert compared['r_val_seeds'] == ['student alone', 'student alone, seed 1', 'student taught',
+                                       'student taught, seed 1', 'bicubic']
+    assert compared.keys() == {f'r_{faces}{kind}' for faces in ('val', 'dic', 'officials') for kind in ('', '_seeds')}
+    assert '| +0.000 | +0.000 |' in Path('r', 'seeds.md').read_text()
+
+
 def test_the_table_of_seeds(reproduce, tmp_path):
     rng = np.random.default_rng(0)
     runs, values = [], {}

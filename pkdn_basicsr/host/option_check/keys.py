@@ -108,7 +108,7 @@ def check_dataset(opt: Mapping, phase: str, problems: Problems) -> None:
         own = Keys(optional=tuple(of_any(DATASETS)))
     owner = name or 'BasicSR'
     meant = check_names(where, dataset_opt, own.all | LOADER.all, problems, f'{owner} has no such option',
-                         is_complete or cls is None)
+                        is_complete or cls is None)
     needed = [*LOADER.needed, *own.needed]
     if phase == 'train' and opt['is_train']:
         needed += [*LOADER.trained, *own.trained]
@@ -129,7 +129,7 @@ def _check_backend(where: str, dataset_opt: Mapping, problems: Problems) -> None
 
 
 def check_names(where: str, opt: Mapping, known: set[str], problems: Problems, text: str = 'no such option',
-                 is_complete: bool = True) -> set[str]:
+                is_complete: bool = True) -> set[str]:
     """Note unknown keys of a section ('' = the file), and return the known ones that they were probably meant to be."""
     meant: set[str] = set()
     for key in opt:
