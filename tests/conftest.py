@@ -60,7 +60,11 @@ def install_plugin(tmp_path, monkeypatch):
     def install(source=tiny.PLUGIN):
         monkeypatch.syspath_prepend(tiny.write_plugin(tmp_path / 'site', source))
     yield install
+    from basicsr.utils.registry import ARCH_REGISTRY, MODEL_REGISTRY
     sys.modules.pop('faces_plugin', None)
+    for registry in (ARCH_REGISTRY, MODEL_REGISTRY):
+        for name in [name for name, cls in registry if cls.__module__ == 'faces_plugin']:
+            del registry._obj_map[name]
 
 
 @pytest.fixture

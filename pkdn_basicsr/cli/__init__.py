@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import torch.distributed as dist
 
@@ -63,12 +64,19 @@ def _run_verb() -> int:
         return importlib.import_module(f'pkdn_basicsr.cli.{verb}').run(arguments)
     except UsageError as error:
         for line in _lines(error):
-            print(f'basicsr {verb}: error: {line}', file=sys.stderr)
+            _tell(f'basicsr {verb}: error: {line}')
         return 2
     except KeyboardInterrupt:  # where the verb has no more to say of it
         if is_first_on_machine():
-            print(f'\nbasicsr {verb}: interrupted', file=sys.stderr)
+            _tell(f'\nbasicsr {verb}: interrupted')
         return 130
+
+
+def _tell(text: str) -> None:
+    """Write a line to stderr, below all that was printed before and may still lie in a buffer."""
+    with suppress(BrokenPipeError):  # which `main` looks into
+        sys.stdout.flush()
+    print(text, file=sys.stderr)
 
 
 def _output_is_read() -> bool:

@@ -58,7 +58,7 @@ def test_a_shipped_file_has_its_hash_in_its_name_and_says_what_it_is(name):
     assert 'non-commercial research only' in card.licence
     readme = path.with_name('README.md').read_text()
     assert path.name in readme
-    assert f'{sum(map(torch.numel, net.parameters())):,} parameters' in readme
+    assert f'| {sum(map(torch.numel, net.parameters())):,} |' in readme
 
 
 @pytest.mark.parametrize('name', TEACHERS)
@@ -66,7 +66,7 @@ def test_a_shipped_teacher_has_its_hash_in_its_name_and_loads_as_it_says(name):
     path = Path(shipped_or_path(name))
     assert path.stem == f'{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}'
     teacher = read_teacher(path)
-    assert f'{sum(map(torch.numel, teacher.parameters())):,} parameters' in path.with_name('README.md').read_text()
+    assert f'| {sum(map(torch.numel, teacher.parameters())):,} |' in path.with_name('README.md').read_text()
 
 
 def read_teacher(path):
