@@ -28,6 +28,7 @@ BASELINES: dict[str, str] = {
     'srcnn_small_x8': 'srcnn_small_x8-66fe39fd.safetensors',
     'fsrnet_small_x8': 'fsrnet_small_x8-2f3280f5.safetensors',
     'sfmnet_small_x8': 'sfmnet_small_x8-6df67190.safetensors',
+    'ctcnet_small_x8': 'ctcnet_small_x8-27d0970c.safetensors',
     'fishfsrnet_small_x8': 'fishfsrnet_small_x8-2f1b46e6.safetensors',
 }
 """The same of networks that PKDN is compared with."""

@@ -114,6 +114,7 @@ def _main(cwd: Path, arguments: list[str], output: Path, first: Callable[[], Non
     with output.open('w') as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    sys.stdout.reconfigure(write_through=False)  # as without PYTHONUNBUFFERED
     sys.argv = ['basicsr', *arguments]
     try:
         if first:
