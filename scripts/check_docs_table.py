@@ -30,7 +30,7 @@ ln -s celebamask_hq datasets/celebamask_hq_1000
 basicsr prepare toy --dst dic --num 4 --seed 2 --size 128 --scale 8
 mkdir datasets/celeba_test_dic_1000 && mv dic/images datasets/celeba_test_dic_1000/HR
 mv dic/lq_x8 datasets/celeba_test_dic_1000/LR
-mkdir datasets/my_faces && cp -r datasets/toy_faces/images datasets/my_faces
+mkdir datasets/my_faces && cp -r datasets/toy_faces/images datasets/toy_faces/meta_info.txt datasets/my_faces
 mkdir -p CelebAMask-HQ/CelebA-HQ-img CelebAMask-HQ/mask
 cp datasets/celebamask_hq/images/00000.png CelebAMask-HQ/CelebA-HQ-img/0.png
 cp datasets/celebamask_hq/parsing/00000.png CelebAMask-HQ/mask/0.png
@@ -99,7 +99,7 @@ RULES = [
     Rule(r'basicsr (export|infer) .*', r'\g<0> --overwrite'),
     # as it is
     Rule(r'basicsr (test|compare|prepare|check|options) .*'),
-    Rule(r'(ln|ls|sed) .*'),
+    Rule(r'(awk|ln|sed) .*'),
     Rule(r'python scripts/(option_reference|onnx_example)\.py.*'),
     Rule(r"python - <<'END'\n(.*)END", rf"python - <<'END'\n{PRELUDE}\1END"),
 ]

@@ -1,6 +1,7 @@
 """Arguments that several commands have."""
 
 import argparse
+from pathlib import Path
 
 
 def add_weights_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,3 +19,8 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f'expected a whole number above 0, found {text}')
     return int(text)
+
+
+def path(text: str) -> Path:
+    """Read a path in which `~` is the home folder also behind `=`, where no shell sees it."""
+    return Path(text).expanduser()

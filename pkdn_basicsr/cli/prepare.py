@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from pkdn_basicsr.cli import VERBS
+from pkdn_basicsr.cli.arguments import path
 from pkdn_basicsr.cli.prepare_kinds import KINDS
 from pkdn_basicsr.data.prepare.job import Result, describe, prepare
 from pkdn_basicsr.data.prepare.parallel import default_workers
@@ -40,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, (text, add_options, plan) in KINDS.items():
         kind = kinds.add_parser(name, help=text, description=text)
         add_options(kind)
-        kind.add_argument('--dst', type=Path, required=True, help='folder to write to: new, empty, or one that the '
+        kind.add_argument('--dst', type=path, required=True, help='folder to write to: new, empty, or one that the '
                           'same command has begun')
         kind.add_argument('--workers', type=int, default=default_workers(), help='processes at most (default: '
                           '%(default)s)')

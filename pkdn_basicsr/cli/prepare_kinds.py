@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pkdn_basicsr.cli.arguments import path, positive
 from pkdn_basicsr.data.celeba_hq_crop import FRAMINGS
 from pkdn_basicsr.data.face_detection import FaceDetector
 from pkdn_basicsr.data.parsing_labels import SCHEMES
@@ -28,7 +29,7 @@ def _add_sizes(parser: argparse.ArgumentParser, size: int) -> None:
 
 
 def _add_source(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument('--src', type=lambda text: Path(text).expanduser(), required=True, help=text)
+    parser.add_argument('--src', type=path, required=True, help=text)
 
 
 def _add_lists(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +103,7 @@ def _plan_folder(args: argparse.Namespace) -> Plan:
 
 def _add_aligned(parser: argparse.ArgumentParser) -> None:
     _add_source(parser, 'folder of faces that are cropped already, subfolders included')
-    parser.add_argument('--parsing', type=Path, metavar='FOLDER', help='folder of their parsing maps, of the same '
+    parser.add_argument('--parsing', type=path, metavar='FOLDER', help='folder of their parsing maps, of the same '
                         'names')
     parser.add_argument('--scheme', choices=SCHEMES, default='celebamask_hq', help='class scheme of the maps (default: '
                         '%(default)s)')
@@ -121,7 +122,7 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--parser-scheme', choices=SCHEMES, help='class scheme of an .onnx parser')
     parser.add_argument('--parser-input', choices=NORMALIZATIONS, default='unit', help='values that an .onnx parser '
                         'takes (default: %(default)s, [0, 1])')
-    parser.add_argument('--parser-size', type=int, metavar='PIXELS', help='side of the face that the parser sees '
+    parser.add_argument('--parser-size', type=positive, metavar='PIXELS', help='side of the face that the parser sees '
                         '(default: what it was trained with)')
     parser.add_argument('--scheme', choices=SCHEMES, help="class scheme of the maps (default: the parser's)")
     parser.add_argument('--confidence', action='store_true', help='also write how sure the parser is, as grey pictures')

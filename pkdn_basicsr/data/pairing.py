@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pkdn_basicsr.errors import UsageError
 
-_SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'}
+_SUFFIXES = {'.png', '.jpg', '.jpeg', '.jfif', '.bmp', '.tif', '.tiff', '.webp'}
 _FILE_NAME = re.compile(rf'(.+?)(?:{"|".join(map(re.escape, sorted(_SUFFIXES)))})(?!\S)', re.IGNORECASE)
 
 
@@ -28,7 +28,7 @@ def index_folder(root: str, option: str) -> dict[str, str]:
         raise UsageError(f'{option}: no such folder: {os.path.abspath(root)}')
     files: dict[str, str] = {}
     for folder, subfolders, names in os.walk(root, followlinks=True):
-        subfolders[:] = [name for name in subfolders if not name.startswith('.')]
+        subfolders[:] = [name for name in subfolders if not name.startswith('.') and not _leads_back(folder, name)]
         below = '' if folder == root else os.path.relpath(folder, root).replace(os.sep, '/') + '/'
         for name in names:
             stem, suffix = os.path.splitext(name)
@@ -40,6 +40,12 @@ def index_folder(root: str, option: str) -> dict[str, str]:
     if not files:
         raise UsageError(f'{option}: no picture ({", ".join(sorted(_SUFFIXES))}) under {os.path.abspath(root)}')
     return dict(sorted(files.items()))
+
+
+def _leads_back(folder: str, name: str) -> bool:
+    """Whether a subfolder is a link to the folder that it is in, or to one above."""
+    target = os.path.realpath(os.path.join(folder, name))
+    return os.path.commonpath([target, os.path.realpath(folder)]) == target
 
 
 def read_name_list(path: str, option: str) -> list[str]:

@@ -11,6 +11,7 @@ from torch import nn
 from pkdn_basicsr.archs.face_parser_arch import parsing_logits
 from pkdn_basicsr.data.parsing_labels import ParsingScheme
 from pkdn_basicsr.data.picture import picture_to_tensor
+from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.weights.face_parser import load_face_parser
 
 
@@ -27,7 +28,7 @@ class FaceLabeller:
         size: Side of the face that the parser sees. Default: what it was trained with.
 
     Raises:
-        UsageError: A parser that cannot be loaded.
+        UsageError: A parser that cannot be loaded, or does not take that size.
     """
 
     parser: str | None = None
@@ -36,7 +37,12 @@ class FaceLabeller:
     size: int | None = None
 
     def __post_init__(self) -> None:
-        self._load()  # a wrong file is said here, not in the middle of a run
+        net, _ = self._load()  # what is wrong is said here, not in the middle of a run
+        if self.size:
+            try:
+                parsing_logits(net, torch.zeros(1, 3, self.size, self.size), self.size)
+            except ValueError as error:
+                raise UsageError(f'face parser: size {self.size}: {error}') from None
 
     @property
     def parsing_scheme(self) -> ParsingScheme:

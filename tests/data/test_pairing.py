@@ -76,6 +76,14 @@ def test_linked_folders_are_followed(tmp_path):
     assert list(index_folder(str(tmp_path / 'faces'), 'x')) == ['part/a']
 
 
+def test_a_link_to_a_folder_above_adds_nothing(tmp_path):
+    root = write(tmp_path / 'faces', 'a.png', 'part/b.png')
+    for link in ('again', 'part/again'):
+        (tmp_path / 'faces' / link).symlink_to(tmp_path / 'faces')
+    (tmp_path / 'faces' / 'part' / 'self').symlink_to(tmp_path / 'faces' / 'part')
+    assert list(index_folder(root, 'x')) == ['a', 'part/b']
+
+
 def test_a_missing_folder_is_named(tmp_path, usage_error):
     with usage_error('dataroot_lq', 'no such folder', tmp_path / 'nowhere'):
         index_folder(str(tmp_path / 'nowhere'), 'dataroot_lq')

@@ -49,3 +49,8 @@ def test_it_sees_the_face_in_the_size_of_its_training_unless_told(face):
 def test_a_wrong_file_is_said_at_once(tmp_path, usage_error):
     with usage_error('no such file', 'parser.pth'):
         FaceLabeller(str(tmp_path / 'parser.pth'))
+
+
+def test_a_size_that_the_parser_cannot_take_is_said_at_once(usage_error):
+    with usage_error('face parser: size 7', 'multiples of 16'):
+        FaceLabeller(size=7)

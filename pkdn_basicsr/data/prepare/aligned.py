@@ -74,7 +74,10 @@ def plan_aligned(root: Path, sizes: Sizes, parsing: Path | None = None, scheme: 
     sources = {key: (_below(root, files[key]),) for key in splits}
     if parsing:
         maps = match(list(splits), index_folder(str(parsing), 'parsing'), str(parsing), 'parsing')
-        sources = {key: (*sources[key], _below(root, path)) for key, path in zip(splits, maps, strict=True)}
+        # '..' behind a link leads out of the link's target, hence both folders as they really are
+        to_maps = Path(_below(Path(os.path.realpath(root)), os.path.realpath(parsing)))
+        sources = {key: (*sources[key], (to_maps / _below(parsing, path)).as_posix())
+                   for key, path in zip(splits, maps, strict=True)}
     recipes = [AlignedRecipe(sources[key], split, sizes, scheme) for key, split in splits.items()]
     return Plan(root, recipes, {'kind': 'aligned', **sizes.settings(), 'parsing': scheme if parsing else None})
 

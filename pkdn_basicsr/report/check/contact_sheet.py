@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from pkdn_basicsr.data.degradation import downsample
 from pkdn_basicsr.data.parsing_labels import IGNORE, ParsingScheme
@@ -118,8 +118,9 @@ def _draw_panel(sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int
         draw.text((left + _PANEL / 2, upper + _PANEL / 2), 'none that fits', _FAINT, _font(12), anchor='mm')
         return
     shrinking = max(panel.size) > _PANEL
-    fitted = ImageOps.contain(panel, (_PANEL, _PANEL),
-                              Image.Resampling.LANCZOS if shrinking else Image.Resampling.NEAREST)
+    factor = _PANEL / max(panel.size)
+    fitted = panel.resize([max(1, round(factor * side)) for side in panel.size],  # ImageOps.contain fails at stripes
+                          Image.Resampling.LANCZOS if shrinking else Image.Resampling.NEAREST)
     sheet.paste(fitted, (left + (_PANEL - fitted.width) // 2, upper + (_PANEL - fitted.height) // 2))
 
 

@@ -52,6 +52,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     'duplicate': Kind('warning', 'the same picture twice in one set', 'it counts twice; leave one of them out'),
     'near_twin': Kind('warning', 'nearly the same picture twice in one set', 'look at both; one may be left out'),
     'absent_class': Kind('warning', 'class in no map', 'it cannot be learnt or judged here; is parsing_scheme right?'),
+    'unknown_excluded': Kind('warning', 'list of names to leave out that names other files',
+                             'what it was meant to leave out may still be there; is it a list of this set?'),
     'no_face': Kind('warning', 'no face found', 'the picture was left out of the search for persons; look at it'),
     'not_looked_into': Kind('warning', 'data set of another type', 'nothing of it was checked'),
 })

@@ -93,7 +93,11 @@ def _chosen(phase: str, opt: dict, source: Source, images: dict[str, str]) -> tu
             findings = [Finding('missing_image', phase, name, f'listed in {opt[option]}')
                         for name in dict.fromkeys(wanted) if name not in images]
     if opt.get('exclude_file'):
-        names = exclude(names, _read_list(opt, 'exclude_file', source))
+        excluded = _read_list(opt, 'exclude_file', source)
+        names = exclude(names, excluded)
+        if unknown := [name for name in excluded if name not in images]:
+            findings.append(Finding('unknown_excluded', phase, '', f'{len(unknown)} of {len(excluded)} names in '
+                                    f'{opt["exclude_file"]} are no image of dataroot_gt, the first is {unknown[0]}'))
     return names, findings
 
 

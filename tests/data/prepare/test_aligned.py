@@ -32,6 +32,20 @@ def test_the_centred_square_is_resized_with_its_map(folders):
                               parsing.resize((32, 32), Image.Resampling.NEAREST))
 
 
+def test_maps_beside_a_link_are_those_of_the_named_folder(folders):
+    (folders / 'deep').mkdir()
+    (folders / 'images').rename(folders / 'deep' / 'images')
+    (folders / 'deep' / 'parsing').mkdir()
+    for name in ('a.png', 'b.v2.png', 'sub/c.png'):  # where '..' behind the link leads
+        (folders / 'deep' / 'parsing' / name).parent.mkdir(exist_ok=True)
+        Image.new('L', (40, 36), 13).save(folders / 'deep' / 'parsing' / name)
+    (folders / 'images').symlink_to(folders / 'deep' / 'images')
+    prepare(plan_aligned(folders / 'images', Sizes(36), folders / 'parsing'), folders / 'set', 1)
+    for name, source in (('a', 'a'), ('b_v2', 'b.v2'), ('sub/c', 'sub/c')):
+        assert np.array_equal(Image.open(folders / 'set' / 'parsing' / f'{name}.png'),
+                              Image.open(folders / 'parsing' / f'{source}.png').crop((2, 0, 38, 36)))
+
+
 def test_pictures_of_the_wanted_size_stay_as_they_are(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     (tmp_path / 'faces').mkdir()

@@ -38,6 +38,13 @@ def test_faces_are_drawn_in_order_without_smoothing_small_ones(tiny_faces):
         assert np.array_equal(sheet[62:190, left:left + 128], np.kron(first, np.ones((128 // len(first),) * 2 + (1,))))
 
 
+def test_a_stripe_is_drawn_as_one(tmp_path):
+    (tmp_path / 'gt').mkdir()
+    Image.new('RGB', (3200, 8), 'red').save(tmp_path / 'gt' / '0.png')
+    sheet = np.asarray(draw_contact_sheet(look(tmp_path), 1))
+    assert (sheet == (255, 0, 0)).all(-1).sum() == 2 * 128  # the picture and its low-resolution version
+
+
 def test_a_map_or_low_resolution_that_cannot_be_shown_leaves_a_gap(tiny_faces, tmp_path):
     for kind in ('parsing', 'lq'):
         (tmp_path / kind).mkdir()

@@ -35,6 +35,15 @@ def test_lists_apply_and_listed_names_without_image_are_findings(tiny_faces, tmp
     assert [(finding.kind, finding.file) for finding in findings] == [('missing_image', 'x'), ('missing_image', 'y')]
 
 
+def test_a_list_of_other_names_to_leave_out_is_a_finding(tiny_faces, tmp_path):
+    (tmp_path / 'leave.txt').write_text('./2.png\n3.png,x\n4\n')
+    files, findings = find_files('val', options(tiny_faces, exclude_file=str(tmp_path / 'leave.txt')), 4)
+    assert [face.name for face in files.faces] == list('0123567')
+    assert [(finding.kind, finding.file) for finding in findings] == [('unknown_excluded', '')]
+    assert '2 of 3 names' in findings[0].detail
+    assert 'the first is ./2' in findings[0].detail
+
+
 @pytest.mark.parametrize(('more', 'words'), [
     ({'dataroot_lq': 'nowhere'}, 'no such folder'), ({'datarot_lq': 'x'}, "did you mean 'dataroot_lq'"),
     ({'parsing_scheme': 'helenn'}, 'helen'), ({'split_file': 'none.txt'}, 'none.txt'),
