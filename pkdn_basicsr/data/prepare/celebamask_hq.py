@@ -18,6 +18,7 @@ from pkdn_basicsr.data.prepare.celeba_originals import Originals
 from pkdn_basicsr.data.prepare.masks import read_mask
 from pkdn_basicsr.data.prepare.recipe import Face, Plan, Sizes, training_face
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.files import sha256_of_file
 
 _SCHEME = get_scheme('celebamask_hq')
 _PICTURES = 'CelebA-HQ-img'
@@ -127,8 +128,8 @@ def plan_celebamask_hq(root: Path, sizes: Sizes) -> Plan:
     recipes = [CelebAMaskHQFace(
         str(number), (pictures.get(number, f'{_PICTURES}/{number}.jpg'), *masks.get(number, ())), merged,
         originals.split(number), originals.facts(number), sizes) for number in sorted(pictures.keys() | masks.keys())]
-    settings = {'kind': 'celebamask_hq', 'size': sizes.hr, 'scales': list(sizes.scales), 'masks': masks_folder,
-                'lists': [name for name, table in originals.tables.items() if table]}
+    settings = {'kind': 'celebamask_hq', **sizes.settings(), 'masks': masks_folder,
+                'lists': {name: sha256_of_file(root / name) for name, table in originals.tables.items() if table}}
     return Plan(root, recipes, settings)
 
 

@@ -140,7 +140,7 @@ def plan_helen(root: Path, sizes: Sizes) -> Plan:
     splits = _splits(root)
     recipes = [HelenFace(face_name(f'{name}.jpg'), (pictures.get(name, f'images/{name}.jpg'), *_label_files(name)),
                          splits.get(name), sizes) for name in sorted({*pictures, *labelled, *splits})]
-    return Plan(root, recipes, {'kind': 'helen', 'size': sizes.hr, 'scales': list(sizes.scales), 'expand': _EXPAND})
+    return Plan(root, recipes, {'kind': 'helen', **sizes.settings(), 'expand': _EXPAND})
 
 
 def _label_files(name: str) -> list[str]:

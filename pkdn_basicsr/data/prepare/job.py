@@ -52,20 +52,22 @@ def prepare(plan: Plan, dst: Path, workers: int, lmdb: bool = False) -> Result:
         plan: What to make.
         dst: New or empty folder, or one begun with the same settings.
         workers: Processes at most.
-        lmdb: Also write the pictures as BasicSR's LMDBs.
+        lmdb: Also write the pictures as BasicSR's LMDBs. Those of an earlier run are brought up to date in any case.
 
     Returns:
         What was done. Lists, manifest and the report of what was skipped lie in `dst`.
 
     Raises:
-        UsageError: No worker, or the folder holds something else, cannot be written to, or has files that are not as
-            they were made; these are left alone, and everything else is finished first.
+        UsageError: No worker, or the folder holds something else, faces of sources that are no longer in the plan,
+            cannot be written to, or has files that are not as they were made; the last are left alone, and everything
+            else is finished first.
     """
     if workers < 1:
         raise UsageError(f'workers must be at least 1, found {workers}')
     check_plan(plan, dst)
     result, altered = Result(), []
     with _sole_user(plan, dst), closing(Journal(dst)) as journal:
+        _refuse_leftovers(plan, dst, journal)
         entries = ((recipe, journal.entry(recipe.name)) for recipe in plan.recipes)
         tasks = ((recipe, entry, journal.earlier(entry)) for recipe, entry in entries)
         with parallel_map(Work(plan.root, dst), tasks, len(plan.recipes), workers) as outcomes:
@@ -77,8 +79,7 @@ def prepare(plan: Plan, dst: Path, workers: int, lmdb: bool = False) -> Result:
                              f'{sorted(altered)[0]}; they are left as they are: move them away, and run the same '
                              'command again')
         _write_lists(plan, dst, journal)
-        if lmdb:
-            write_lmdb_copies(dst, (face for entry in made_entries(plan, journal) for face in entry.faces))
+        write_lmdb_copies(dst, (face for entry in made_entries(plan, journal) for face in entry.faces), anew=lmdb)
     return result
 
 
@@ -107,6 +108,16 @@ def _settings(plan: Plan) -> dict[str, object]:
     return {'tool': f'pkdn_basicsr {__version__}', **plan.settings}
 
 
+def _refuse_leftovers(plan: Plan, dst: Path, journal: Journal) -> None:
+    """A data set that reads the folder, not its lists, would take faces for its own that the plan leaves out now."""
+    wanted = {recipe.name for recipe in plan.recipes}
+    left = sorted(path for name in journal.names() - wanted for face in journal.entry(name).faces for path in face.files
+                  if (dst / path).exists())
+    if left:
+        raise UsageError(f'{dst}: has {len(left)} files of pictures that are not among the sources, or are left out, '
+                         f'this time, the first is {left[0]}; name another folder, or move these files away')
+
+
 def _keep(outcome: Outcome, dst: Path, journal: Journal) -> list[str]:
     """Write what was made; return the files that stand in the way because they are somebody's."""
     entry, old = outcome.entry, journal.entry(outcome.entry.name)
@@ -128,7 +139,11 @@ def _keep(outcome: Outcome, dst: Path, journal: Journal) -> list[str]:
 
 
 def _write_lists(plan: Plan, dst: Path, journal: Journal) -> None:
-    for name, text in set_lists(plan, _settings(plan), journal).items():
+    lists = set_lists(plan, _settings(plan), journal)
+    for name in journal.lists() - lists.keys():  # of a split that the set no longer has
+        if journal.was_ours(name, _sha256(dst / name)):
+            (dst / name).unlink()
+    for name, text in lists.items():
         content = text.encode()
         found = _sha256(dst / name)
         if found not in (None, sha256(content)) and not journal.was_ours(name, found):
@@ -175,5 +190,6 @@ def describe(plan: Plan, dst: Path) -> Mapping[str, int]:
         counts[recipe.split or 'pictures'] = counts.get(recipe.split or 'pictures', 0) + 1
     if (dst / FOLDER / 'journal.jsonl').exists():
         with closing(Journal(dst)) as journal:
+            _refuse_leftovers(plan, dst, journal)
             counts['already made'] = sum(journal.entry(recipe.name) is not None for recipe in plan.recipes)
     return counts

@@ -5,7 +5,6 @@ else in the folder is somebody's, and is left alone.
 """
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -34,6 +33,8 @@ class Journal:
         self._path = dst / FOLDER / 'journal.jsonl'
         self._places: dict[str, int] = {}
         self._earlier: dict[str, set[str]] = defaultdict(set)
+        self._lists: set[str] = set()
+        self._end = 0  # of its last whole line; the last line may have been cut, and nothing was written for it yet
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._written = self._path.open('ab', buffering=0)  # what has been added is in the file, or was refused
@@ -55,7 +56,15 @@ class Journal:
         self._file.seek(place)
         return Entry.from_json(json.loads(self._file.readline()))
 
-    def was_ours(self, path: str, sha256: str) -> bool:
+    def names(self) -> set[str]:
+        """Return the names of all recipes that something became of."""
+        return set(self._places)
+
+    def lists(self) -> set[str]:
+        """Return the names of all lists that were written."""
+        return set(self._lists)
+
+    def was_ours(self, path: str, sha256: str | None) -> bool:
         """Tell whether a file of this content was made here earlier under this path, before what is noted now."""
         return sha256 in self._earlier.get(path, ())
 
@@ -74,35 +83,39 @@ class Journal:
     def add_list(self, path: str, sha256: str) -> None:
         """Note that a list of this content is about to be written."""
         self._append({'list': path, 'sha256': sha256})
+        self._remember_list(path, sha256)
+
+    def _remember_list(self, path: str, sha256: str) -> None:
+        self._lists.add(path)
         self._earlier[path].add(sha256)
 
     def _append(self, line: Mapping) -> int:
-        place, content, reason = self._written.seek(0, os.SEEK_END), json.dumps(line).encode() + b'\n', 'no space left'
+        place, content, reason = self._end, json.dumps(line).encode() + b'\n', 'no space left'
         try:
+            self._written.truncate(place)
             whole = self._written.write(content) == len(content)
         except OSError as error:
             whole, reason = False, error.strerror
         if not whole:
             raise UsageError(f'{self._path}: cannot be written ({reason}); what is finished stays: mend this, and run '
                              'the same command again')
+        self._end += len(content)
         return place
 
     def _read(self) -> None:
-        whole = 0
         for place, line in self._lines():
-            whole = place + len(line)
+            self._end = place + len(line)
             try:
                 value = json.loads(line)
             except ValueError:
                 raise UsageError(f'{self._path}: is damaged at byte {place}; move the whole set away and make it '
                                  'again') from None
             if 'list' in value:
-                self._earlier[value['list']].add(value['sha256'])
+                self._remember_list(value['list'], value['sha256'])
                 continue
             if value['name'] in self._places:
                 self._supersede(self.entry(value['name']).to_json())
             self._places[value['name']] = place
-        self._written.truncate(whole)  # the last line may have been cut; nothing was written for it yet
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         place = 0

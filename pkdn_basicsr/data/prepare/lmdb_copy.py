@@ -13,10 +13,15 @@ from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import sha256, write_whole
 
 
-def write_lmdb_copies(dst: Path, faces: Iterable[MadeFace]) -> None:
+def write_lmdb_copies(dst: Path, faces: Iterable[MadeFace], anew: bool = True) -> None:
     """Write `images.lmdb`, `parsing.lmdb` and so on, one for each folder of a finished set, beside it.
 
     One that holds these very pictures already is kept, one that was made here from others is made again.
+
+    Args:
+        dst: Folder of the set.
+        faces: Its faces.
+        anew: Also write those that are not there yet.
 
     Raises:
         UsageError: Two names that differ only in dots, or one of the LMDBs is there and was not made here.
@@ -26,11 +31,17 @@ def write_lmdb_copies(dst: Path, faces: Iterable[MadeFace]) -> None:
         for path, content in face.files.items():
             folders[path.partition('/')[0]][face.name] = content
     for folder, contents in folders.items():
-        _write_copy(dst, folder, contents)
+        if anew or _stamp(dst, folder).exists():
+            _write_copy(dst, folder, contents)
+
+
+def _stamp(dst: Path, folder: str) -> Path:
+    """Return the file that says what an LMDB that was made here holds."""
+    return dst / FOLDER / f'{folder}.lmdb'
 
 
 def _write_copy(dst: Path, folder: str, contents: dict[str, str]) -> None:
-    copy, stamp = dst / f'{folder}.lmdb', dst / FOLDER / f'{folder}.lmdb'
+    copy, stamp = dst / f'{folder}.lmdb', _stamp(dst, folder)
     wanted = sha256(json.dumps(contents).encode())
     if copy.exists():
         if not stamp.exists():

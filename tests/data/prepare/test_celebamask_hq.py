@@ -71,7 +71,7 @@ def test_a_plan_can_be_pickled_and_its_settings_written(original):
     plan = plan_celebamask_hq(original[0], SIZES)
     assert pickle.loads(pickle.dumps(plan)) == plan
     assert json.loads(json.dumps(plan.settings)) == plan.settings == {
-        'kind': 'celebamask_hq', 'size': 64, 'scales': [4, 8], 'masks': 'CelebAMask-HQ-mask-anno', 'lists': []}
+        'kind': 'celebamask_hq', 'size': 64, 'scales': [4, 8], 'masks': 'CelebAMask-HQ-mask-anno', 'lists': {}}
     assert all((original[0] / source).is_file() for recipe in plan.recipes for source in recipe.sources)
 
 

@@ -425,6 +425,36 @@ def test_worker_processes_make_the_same_set(raw, tmp_path, monkeypatch):
     assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
 
 
+# --- other sources ------------------------------------------------------------------------------------------------
+
+def test_faces_that_are_no_longer_wanted_are_named_before_anything_is_done(raw, tmp_path, usage_error):
+    dst = tmp_path / 'set'
+    prepare(plan_of(raw), dst, 1)
+    before = contents(dst)
+    fewer = Plan(raw, plan_of(raw).recipes[2:], plan_of(raw).settings)
+    for act in (lambda: prepare(fewer, dst, 1), lambda: describe(fewer, dst)):
+        with usage_error(dst, '8 files', 'images/0.png', 'another folder'):
+            act()
+    assert contents(dst) == before
+    for path in [path for path in before if path.endswith(('/0.png', '/1.png'))]:
+        (dst / path).unlink()
+    prepare(fewer, dst, 1)
+    prepare(fewer, tmp_path / 'fresh', 1)
+    assert contents(dst) == contents(tmp_path / 'fresh')
+
+
+def test_the_list_of_a_split_that_is_gone_goes_unless_somebody_changed_it(raw, tmp_path):
+    for name, text in (('ours', None), ('changed', '6.png\n')):
+        dst = tmp_path / name
+        prepare(plan_of(raw), dst, 1)
+        if text:
+            (dst / 'split_val.txt').write_text(text)
+        undivided = Plan(raw, [Copy(recipe.source, 'train') for recipe in plan_of(raw).recipes], plan_of(raw).settings)
+        prepare(undivided, dst, 1)
+        assert (dst / 'split_train.txt').read_text().count('\n') == 7
+        assert (dst / 'split_val.txt').exists() == bool(text)
+
+
 # --- looking ahead, LMDB ------------------------------------------------------------------------------------------
 
 def test_describe_counts_and_writes_nothing(raw, tmp_path):
@@ -432,9 +462,11 @@ def test_describe_counts_and_writes_nothing(raw, tmp_path):
     assert describe(plan_of(raw), dst) == {'train': 5, 'val': 2}
     assert not dst.exists()
     prepare(plan_of(raw), dst, 1)
-    before = contents(dst)
+    with (dst / FOLDER / 'journal.jsonl').open('ab') as journal:
+        journal.write(b'{"name": "8", "so')  # another run is writing
+    before = {path: path.read_bytes() for path in dst.rglob('*') if path.is_file()}
     assert describe(plan_of(raw), dst) == {'train': 5, 'val': 2, 'already made': 7}
-    assert contents(dst) == before
+    assert {path: path.read_bytes() for path in dst.rglob('*') if path.is_file()} == before
 
 
 def test_lmdb_copies_hold_the_files_and_are_made_again_only_when_they_differ(raw, tmp_path, usage_error):
@@ -449,6 +481,9 @@ def test_lmdb_copies_hold_the_files_and_are_made_again_only_when_they_differ(raw
     assert (dst / 'images.lmdb' / 'data.mdb').stat().st_ino == made
     Image.new('RGB', (40, 40)).save(raw / '1.png')
     prepare(plan_of(raw), dst, 1, lmdb=True)
+    assert LmdbFile(str(dst / 'images.lmdb')).read('1') == (dst / 'images' / '1.png').read_bytes()
+    Image.new('RGB', (40, 40), 'red').save(raw / '1.png')
+    prepare(plan_of(raw), dst, 1)
     assert LmdbFile(str(dst / 'images.lmdb')).read('1') == (dst / 'images' / '1.png').read_bytes()
 
     other = tmp_path / 'other'
