@@ -50,12 +50,13 @@ def measure_growth(files: Sequence[int], samples: int, rounds: int, folder: Path
     """Make data sets, and read samples of all of them in turn, in the order of training.
 
     Args:
-        files: Numbers of faces.
+        files: Numbers of faces; one that comes twice counts once.
         samples: How many to read in a round.
         rounds: Timed rounds, after one that is not.
         folder: For the data sets.
         lmdb: Store them as LMDBs, not as folders.
     """
+    files = list(dict.fromkeys(files))
     write_toy_faces(folder / 'toys', _DRAWN, seed=0, size=SIDE)
     sets, opening = {}, {}
     for count in tqdm(files, 'making sets', unit='set'):

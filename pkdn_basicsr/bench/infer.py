@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pkdn_basicsr.bench.onnx_session import onnx_forward
 from pkdn_basicsr.bench.spread import Spread
-from pkdn_basicsr.errors import MissingError
+from pkdn_basicsr.errors import MissingError, UsageError
 from pkdn_basicsr.host.option_check.components import check_components
 from pkdn_basicsr.report.complexity import count_macs, count_parameters
 from pkdn_basicsr.report.latency import measure_latency
@@ -68,12 +68,20 @@ class Subject:
         """Build the untrained `network_g` of options, with a random face of the size that they ask for.
 
         Raises:
-            UsageError: A network or argument that there is not.
+            UsageError: No network, one or an argument that there is not, or one that does not take a face.
         """
+        if not isinstance(opt.get('network_g'), Mapping):
+            raise UsageError('network_g is missing, the network to measure')
         check_components({key: value for key, value in opt.items() if key in ('network_g', 'scale')})
         net = build_untrained(opt['network_g']).to(device).eval()
         inputs = face_inputs(net, opt, 1, device)
-        return cls(net, inputs, count_parameters(net), count_macs(net, tuple(inputs[0].shape[2:]), inputs[1:]).total)
+        try:
+            macs = count_macs(net, tuple(inputs[0].shape[2:]), inputs[1:]).total
+        except Exception as error:  # of a network that is none for faces
+            height, width = inputs[0].shape[2:]
+            raise UsageError(f"network_g.type: {type(net).__name__} does not take a face of {width}x{height} pixels "
+                             f"({' '.join(str(error).split())[:200]})") from None
+        return cls(net, inputs, count_parameters(net), macs)
 
 
 def options_of_network(name: str) -> dict:

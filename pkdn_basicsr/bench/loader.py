@@ -12,6 +12,11 @@ from tqdm import tqdm
 
 from pkdn_basicsr.bench.spread import Spread
 from pkdn_basicsr.errors import UsageError
+from pkdn_basicsr.host.option_check.check import prepared
+from pkdn_basicsr.host.option_check.keys import check_dataset
+from pkdn_basicsr.host.option_check.kinds import check_kinds
+from pkdn_basicsr.host.option_check.problems import Problems, section
+from pkdn_basicsr.host.option_file import OptionFile
 from pkdn_basicsr.host.sampler import SeededSampler
 
 
@@ -30,18 +35,25 @@ class LoaderSpeed:
     over_first: Spread
 
 
-def open_training_set(opt: Mapping, file: str) -> tuple[Dataset, dict]:
-    """Build the training set of options; return it and its options as the host completes them.
+def open_training_set(file: OptionFile) -> tuple[Dataset, dict]:
+    """Build the training set of an option file, of which nothing else counts.
+
+    Returns:
+        The set, and its options as the host completes them.
 
     Raises:
-        UsageError: There is none, or it cannot be read.
+        UsageError: There is none, an option of it is missing or wrong, or it cannot be read.
     """
-    if 'train' not in opt.get('datasets', {}):
-        raise UsageError(f'{file}: datasets.train is missing, the set whose loader is to be measured')
-    dataset_opt = {**opt['datasets']['train'], 'phase': 'train', 'scale': opt['scale'],
-                   'manual_seed': opt.get('manual_seed') or 0}
-    if dataset_opt['type'] not in DATASET_REGISTRY:
-        raise UsageError(f"{file}: datasets.train.type: '{dataset_opt['type']}' is not registered")
+    train = section(file.opt, 'datasets', 'train')
+    if not train:
+        raise UsageError(f'{file.path}: datasets.train is missing, the set whose loader is to be measured')
+    opt = prepared({'scale': file.opt.get('scale'), 'manual_seed': file.opt.get('manual_seed'),
+                    'datasets': {'train': train}}, is_train=True)
+    problems = Problems(file)
+    check_dataset(opt, 'train', problems)
+    check_kinds(opt, problems)
+    problems.refuse()
+    dataset_opt = {**opt['datasets']['train'], 'manual_seed': opt['manual_seed'] or 0}
     return DATASET_REGISTRY.get(dataset_opt['type'])(dict(dataset_opt)), dataset_opt
 
 

@@ -4,7 +4,7 @@ import argparse
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ from pkdn_basicsr.bench.whole_run import Rounds, batches_ahead, measure_whole_ru
 from pkdn_basicsr.cli.bench_arguments import bench_parser
 from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.files import make_result_folder
-from pkdn_basicsr.host.forced_options import force
+from pkdn_basicsr.host.option_file import OptionFile
 from pkdn_basicsr.host.options import read_option_file
 
 _CPU = torch.device('cpu')
@@ -53,7 +53,6 @@ def _step(args: argparse.Namespace, command: Sequence[str]) -> None:
         _train(args, command)
         return
     names = _names(args.opt)
-    folder = _folder(args, 'step', *names)
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         options = {name: read_training_options(file, args.force_yml, args.batch, scratch)
@@ -61,6 +60,7 @@ def _step(args: argparse.Namespace, command: Sequence[str]) -> None:
         untrained = [name for name, opt in options.items() if 'network_t' in opt and not has_trained_teacher(
             opt, scratch)]
         device = training_device(next(iter(options.values())))
+        folder = _folder(args, 'step', *names)
         get_root_logger(log_level=logging.WARNING)  # the host would print every network
         rates = measure_rates(device)
         results = measure_steps(options, args.repeats, args.warmup, rates)
@@ -74,9 +74,9 @@ def _train(args: argparse.Namespace, command: Sequence[str]) -> None:
     if len(args.opt) > 1:
         raise UsageError(f'bench step --train: expected one option file, found {len(args.opt)}; measure one after the '
                          'other')
-    folder = _folder(args, 'train', Path(args.opt[0]).stem)
     with tempfile.TemporaryDirectory() as scratch:
         opt = read_training_options(args.opt[0], args.force_yml, args.batch, Path(scratch))
+        folder = _folder(args, 'train', Path(args.opt[0]).stem)
         rounds = Rounds(args.rounds, args.repeats, args.warmup + batches_ahead(opt))
         found = measure_whole_run(opt, rounds, Path(scratch))
     bars = {'basicsr train': found.parts, 'bare loop': found.bare_loop}
@@ -91,8 +91,8 @@ def _infer(args: argparse.Namespace, command: Sequence[str]) -> None:
                **{name: options_of_network(name) for name in args.networks}}
     if not options:
         raise UsageError('bench infer: name option files (-opt) or networks (--networks)')
+    subjects = {name: _subject(name, opt, device) for name, opt in options.items()}
     folder = _folder(args, 'infer', *options)
-    subjects = {name: Subject.of(opt, device) for name, opt in options.items()}
     modes = [mode for mode in MODES if mode == 'eager' or getattr(args, mode)]
     latencies = measure_inference(subjects, args.batch, modes, args.repeats, args.warmup)
     counts = {name: {'parameters': subject.parameters, 'macs': subject.macs} for name, subject in subjects.items()}
@@ -100,13 +100,20 @@ def _infer(args: argparse.Namespace, command: Sequence[str]) -> None:
           table.inference_table(subjects, latencies), picture.inference_picture(latencies))
 
 
+def _subject(name: str, opt: Mapping, device: torch.device) -> Subject:
+    try:
+        return Subject.of(opt, device)
+    except UsageError as error:
+        raise UsageError(f'{name}: {error}') from None
+
+
 def _data(args: argparse.Namespace, command: Sequence[str]) -> None:
-    file, = args.opt
-    opt = read_option_file(file)
-    force(opt, args.force_yml)
-    folder = _folder(args, 'data', Path(file).stem)
+    file = OptionFile(*args.opt)
+    file.refuse_faults()
+    file.force(args.force_yml)
     get_root_logger(log_level=logging.WARNING)
-    dataset, dataset_opt = open_training_set(opt, file)
+    dataset, dataset_opt = open_training_set(file)
+    folder = _folder(args, 'data', Path(file.path).stem)
     speeds = measure_loader(dataset, dataset_opt, args.workers, args.images, args.rounds)
     _keep(args, folder, 'data', command, _CPU, speeds, table.loader_table(speeds, dataset_opt),
           picture.loader_picture(speeds))
@@ -121,10 +128,10 @@ def _growth(args: argparse.Namespace, command: Sequence[str]) -> None:
 
 def _scale(args: argparse.Namespace, command: Sequence[str]) -> None:
     file, = args.opt
-    folder = _folder(args, 'scale', Path(file).stem)
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         opt = read_training_options(file, args.force_yml, args.batch, scratch)
+        folder = _folder(args, 'scale', Path(file).stem)
         written = scratch / 'options.yml'
         write_options(opt, written)
         points = measure_scaling(written, opt['datasets']['train']['batch_size_per_gpu'], args.ranks, args.repeats,

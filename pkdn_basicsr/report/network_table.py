@@ -6,7 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from pkdn_basicsr.errors import UsageError
 from pkdn_basicsr.host.option_check.components import check_components
+from pkdn_basicsr.host.option_check.problems import section
 from pkdn_basicsr.host.options import read_option_file
 from pkdn_basicsr.models.prior import takes_parsing
 from pkdn_basicsr.report.complexity import count_macs, count_parameters
@@ -63,8 +65,14 @@ def face_inputs(net: nn.Module, opt: Mapping, batch: int = 1, device: torch.devi
         opt: Its option file, of which `scale` and the first `gt_size` decide on the size.
         batch: Number of faces.
         device: Where they lie.
+
+    Raises:
+        UsageError: There is no `scale` or `gt_size`.
     """
-    size = next(dataset['gt_size'] for dataset in opt['datasets'].values() if 'gt_size' in dataset)
+    sizes = [dataset['gt_size'] for dataset in section(opt, 'datasets').values() if dataset.get('gt_size')]
+    if not (sizes and opt.get('scale')):
+        raise UsageError('scale or datasets.train.gt_size is missing; the size of a face is read from them')
+    size = sizes[0]
     side = size // opt['scale']
     inputs = [torch.rand(batch, 3, side, side, device=device)]
     if takes_parsing(net):

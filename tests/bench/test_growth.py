@@ -5,7 +5,7 @@ from pkdn_basicsr.bench.growth import measure_growth
 
 @pytest.mark.parametrize('lmdb', [False, True])
 def test_sets_of_several_sizes(tmp_path, lmdb):
-    small, large = measure_growth([70, 140], samples=5, rounds=3, folder=tmp_path, lmdb=lmdb)
+    small, large = measure_growth([70, 140, 70], samples=5, rounds=3, folder=tmp_path, lmdb=lmdb)
     assert (small.files, large.files) == (70, 140)
     assert {spread.count for point in (small, large) for spread in (point.sample, point.over_first)} == {3}
     assert small.over_first.median == 1

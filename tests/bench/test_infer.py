@@ -32,6 +32,14 @@ def test_default_arguments():
     assert bicubic.net(*bicubic.inputs).shape == (1, 3, 128, 128)
 
 
+@pytest.mark.parametrize(('change', 'words'), [
+    ({'network_g': None}, 'network_g is missing'), ({'scale': None}, 'scale'), ({'datasets': {}}, 'gt_size'),
+    ({'network_g': {'type': 'HiFaceGANDiscriminator'}}, 'does not take a face of 16x16 pixels')])
+def test_options_without_a_network_for_faces(usage_error, change, words):
+    with usage_error(words):
+        Subject.of({**options_of_network('Bicubic'), **change}, CPU)
+
+
 def test_unknown_network(usage_error):
     with usage_error('PKDNStuden', 'PKDNStudent'):
         Subject.of(options_of_network('PKDNStuden'), CPU)

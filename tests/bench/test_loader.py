@@ -2,11 +2,23 @@ import pytest
 import tiny
 
 from pkdn_basicsr.bench.loader import measure_loader, open_training_set
+from pkdn_basicsr.host.option_file import OptionFile
 
 
 @pytest.fixture
-def training_set(tiny_faces):
-    return open_training_set(tiny.train_options(tiny_faces), 'tiny.yml')
+def option_file(tiny_faces, tmp_path):
+    """Return an option file with changes to the options of its training set; None takes one away."""
+    def write(**change):
+        opt = tiny.train_options(tiny_faces)
+        own = {**opt['datasets']['train'], **change}
+        opt['datasets'] = {'train': {key: value for key, value in own.items() if value is not None}}
+        return OptionFile(str(tiny.write_options(opt, tmp_path / 'tiny.yml')))
+    return write
+
+
+@pytest.fixture
+def training_set(option_file):
+    return open_training_set(option_file())
 
 
 def test_speed_by_workers(training_set):
@@ -35,10 +47,17 @@ def test_whole_batches_are_read_also_beyond_the_set(training_set):
     assert {index for index, _ in seen} == set(range(8))
 
 
-def test_no_training_set(tiny_faces, usage_error):
-    opt = tiny.train_options(tiny_faces)
-    opt['datasets']['train']['type'] = 'ParsingMapDatase'
-    with usage_error('tiny.yml', 'ParsingMapDatase'):
-        open_training_set(opt, 'tiny.yml')
-    with usage_error('tiny.yml', 'datasets.train'):
-        open_training_set({'datasets': {}}, 'tiny.yml')
+@pytest.mark.parametrize(('change', 'words'), [
+    ({'type': 'ParsingMapDatase'}, 'ParsingMapDataset'), ({'type': None}, 'is missing'),
+    ({'batch_size_per_gpu': None}, 'is missing'), ({'batch_size_per_gpu': '16'}, 'expected a whole number'),
+    ({'io_backend': 'disk'}, 'expected keys and values')])
+def test_options_that_cannot_be_meant(option_file, usage_error, change, words):
+    with usage_error('tiny.yml', f'datasets.train.{next(iter(change))}', words):
+        open_training_set(option_file(**change))
+
+
+@pytest.mark.parametrize(('change', 'words'), [({'datasets': {}}, 'datasets.train'), ({'scale': None}, 'scale')])
+def test_no_training_set_and_no_scale(tiny_faces, tmp_path, usage_error, change, words):
+    file = tiny.write_options({**tiny.train_options(tiny_faces), **change}, tmp_path / 'tiny.yml')
+    with usage_error('tiny.yml', words):
+        open_training_set(OptionFile(str(file)))

@@ -89,10 +89,14 @@ def test_own_folder_and_what_is_replaced(bench, options, basicsr_command, tmp_pa
     (['infer'], ['-opt', '--networks']),
     (['infer', '--networks', 'SPARNe'], ['SPARNe', 'SPARNet']),
     (['infer', '--networks', 'Bicubic', '-o', '/proc/here'], ['-o', '/proc/here']),
+    (['infer', '-opt', 'empty.yml'], ['empty: network_g is missing']),
+    (['data', '-opt', 'empty.yml'], ['empty.yml', 'datasets.train']),
     (['data', '-opt', 'no.yml'], ['no such option file'])])
 def test_wrong_usage_is_one_line(basicsr_command, tmp_path, options, arguments, words):
+    (tmp_path / 'empty.yml').write_text('name: empty')
     status, _, err = basicsr_command(tmp_path, 'bench', *arguments)
     assert status == 2
+    assert not (tmp_path / 'results').exists()
     line = err.strip().splitlines()[-1]
     assert line.startswith('basicsr bench: error: ')
     assert all(word in line for word in words)
