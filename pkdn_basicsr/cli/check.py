@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pkdn_basicsr.cli.arguments import positive
 from pkdn_basicsr.files import make_result_folder
+from pkdn_basicsr.host.option_check.kinds import check_kinds
 from pkdn_basicsr.host.option_check.problems import Problems
 from pkdn_basicsr.host.option_file import OptionFile
 from pkdn_basicsr.host.options import check_option_file
@@ -27,6 +28,7 @@ def run(arguments: list[str]) -> int:
     args = _parse(arguments)
     file = OptionFile(args.opt)
     file.refuse_faults()
+    _refuse_wrong_kinds(file)
     folder = args.out or Path('results') / f'check_{Path(args.opt).stem}'
     make_result_folder(folder, '--out')
     identity = Identity(args.identity, args.detector, args.normalization) if args.identity else None
@@ -45,6 +47,14 @@ def run(arguments: list[str]) -> int:
     print(f'\n{findings_table(findings)}\n{about_sets}{verdict(findings)}\nWritten to {folder.absolute()}: report.md, '
           'findings.csv, pictures of some faces and lists of names', flush=True)
     return 1 if count(findings, 'error') or problems.has_errors() else 0
+
+
+def _refuse_wrong_kinds(file: OptionFile) -> None:
+    """Stop at words for numbers and the like in the data sets, which could not be read; the rest is told in the end."""
+    problems = Problems(file)
+    check_kinds(file.opt, problems)
+    if problems.has_errors('datasets'):
+        problems.refuse()
 
 
 def _problems(file: OptionFile) -> Problems:

@@ -383,6 +383,20 @@ def test_an_option_file_without_sets_is_wrong_usage(project, change, words):
     assert words in err
 
 
+@pytest.mark.parametrize('change', [
+    {'io_backend': 'disk'}, {'batch_size_per_gpu': '16'}, {'split_file': ['a.txt']}, {'dataroot_gt': 5},
+    {'parsing_scheme': ['celebamask_hq']}])
+def test_values_of_the_wrong_kind_are_wrong_usage(project, change):
+    project.opt['datasets']['train'].update(change)
+    status, _, err = project.check()
+    (key, value), = change.items()
+    assert status == 2
+    assert f'datasets.train.{key}: expected' in err
+    assert f'found {value!r}' in err
+    assert 'Traceback' not in err
+    assert not (project.root / 'results').exists()
+
+
 @pytest.mark.parametrize('arguments', [
     ['--identity', 'a.onnx'], ['--detector', 'a.onnx'], ['--faces', '0'], ['--workers', 'x'], ['--same-person', '2']])
 def test_wrong_arguments_are_refused(project, arguments):
