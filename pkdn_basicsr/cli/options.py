@@ -44,10 +44,13 @@ def _copy(folder: Path, output: Path) -> None:
     make_result_folder(output, '-o')
     contents = {output / path.relative_to(folder): path.read_bytes()
                 for path in sorted(folder.rglob('*')) if path.suffix in _KINDS}
-    for path, content in contents.items():
-        if path.exists() and path.read_bytes() != content:
-            raise UsageError(f'-o: {path.absolute()} exists already and is not as shipped; nothing was copied: move it '
-                             'away, or name another folder')
+    folders = {path.parent for path in contents}
+    altered = [folder for folder in sorted(folders) if folder.exists() and not folder.is_dir()]
+    altered += [path for path, content in contents.items()
+                if path.exists() and not (path.is_file() and path.read_bytes() == content)]
+    if altered:
+        raise UsageError(f'-o: {altered[0].absolute()} exists already and is not as shipped; nothing was copied: move '
+                         'it away, or name another folder')
     for path, content in contents.items():
         write_whole(path, content)
     print(f'{len(contents)} files in {output.absolute()}; README.md there tells about them')

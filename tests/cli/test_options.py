@@ -51,6 +51,20 @@ def test_again_it_fills_what_is_missing_and_keeps_what_is_not_ours(copy):
     assert (copy / 'own.yml').read_text() == 'name: own'
 
 
+@pytest.mark.parametrize('name', ['README.md', 'small'])
+def test_a_folder_for_a_file_and_a_file_for_a_folder_are_named(shipped, tmp_path, monkeypatch, usage_error, name):
+    monkeypatch.chdir(tmp_path)
+    in_the_way = tmp_path / 'options' / name
+    in_the_way.parent.mkdir()
+    if (shipped / name).is_dir():
+        in_the_way.write_text('')
+    else:
+        in_the_way.mkdir()
+    with usage_error('-o', in_the_way, 'move it away'):
+        run(['-o', 'options'])
+    assert list((tmp_path / 'options').rglob('*')) == [in_the_way]
+
+
 def test_an_edited_file_is_named_and_nothing_is_copied(copy, usage_error):
     (copy / 'baselines' / 'rcan.yml').unlink()
     (copy / 'small' / 'edsr.yml').write_text('name: mine')
