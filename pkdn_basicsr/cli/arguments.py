@@ -1,6 +1,7 @@
 """Arguments that several commands have."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -19,6 +20,19 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f'expected a whole number above 0, found {text}')
     return int(text)
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    """Return what reads a number from `low` to `high`, as argparse's `type`."""
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float('nan')
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f'expected a number from {low:g} to {high:g}, found {text}')
+        return value
+    return number
 
 
 def path(text: str) -> Path:

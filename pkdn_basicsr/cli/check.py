@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pkdn_basicsr.cli.arguments import positive
+from pkdn_basicsr.cli.arguments import between, positive
 from pkdn_basicsr.files import make_result_folder
 from pkdn_basicsr.host.option_check.kinds import check_kinds
 from pkdn_basicsr.host.option_check.problems import Problems
@@ -62,16 +62,6 @@ def _problems(file: OptionFile) -> Problems:
     return check_option_file(file, is_train='train' in file.opt) if 'model_type' in file.opt else Problems(file)
 
 
-def _cosine(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 2.
-    if not -1 <= value <= 1:
-        raise argparse.ArgumentTypeError(f'expected a number from -1 to 1, found {text}')
-    return value
-
-
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='basicsr check', description=__doc__, epilog='Exit status: 0 nothing found '
                                      'or warnings only, 1 errors found, 2 wrong usage.')
@@ -84,7 +74,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     persons.add_argument('--detector', metavar='ONNX', help='YuNet face detector')
     persons.add_argument('--normalization', choices=list(NORMALIZATIONS), default='arcface',
                          help='what the recognition network was trained with (default: %(default)s)')
-    persons.add_argument('--same-person', type=_cosine, default=Settings.same_person, metavar='COSINE',
+    persons.add_argument('--same-person', type=between(-1, 1), default=Settings.same_person, metavar='COSINE',
                          help='cosine from which two faces count as one person (default: %(default)s)')
     args = parser.parse_args(arguments)
     if bool(args.identity) != bool(args.detector):

@@ -7,6 +7,7 @@ from pathlib import Path
 from pkdn_basicsr.cli import VERBS
 from pkdn_basicsr.cli.arguments import path
 from pkdn_basicsr.cli.prepare_kinds import KINDS
+from pkdn_basicsr.data.pairing import count_unread
 from pkdn_basicsr.data.prepare.job import Result, describe, prepare
 from pkdn_basicsr.data.prepare.parallel import default_workers
 
@@ -22,6 +23,8 @@ def run(argv: list[str]) -> int:
     """
     args = _parser().parse_args(argv)
     plan = args.plan(args)
+    if plan.root:
+        _note_unread(plan.root)
     if args.dry_run:
         counts = ', '.join(f'{count} {name}' for name, count in describe(plan, args.dst).items())
         print(f'would write to {args.dst.absolute()}: {counts}; nothing was written')
@@ -49,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         kind.add_argument('--dry-run', action='store_true', help='say what would be done, and write nothing')
         kind.set_defaults(plan=plan)
     return parser
+
+
+def _note_unread(root: Path) -> None:
+    if unread := count_unread(str(root)):
+        kinds = ', '.join(f'{count} {suffix}' for suffix, count in unread.items())
+        print(f'{root}: pictures of these kinds are not read, and left out: {kinds}; save them as PNG or JPEG to have '
+              'them in the set', file=sys.stderr)
 
 
 def _report(result: Result, dst: Path) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pkdn_basicsr.cli.arguments import path, positive
+from pkdn_basicsr.cli.arguments import between, path, positive
 from pkdn_basicsr.data.celeba_hq_crop import FRAMINGS
 from pkdn_basicsr.data.face_detection import FaceDetector
 from pkdn_basicsr.data.parsing_labels import SCHEMES
@@ -85,7 +85,7 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
     _add_source(parser, 'folder of photographs, subfolders included')
     parser.add_argument('--detector', type=Path, required=True, metavar='FILE', help='YuNet model, an ONNX file: '
                         "face_detection_yunet_2023mar.onnx of OpenCV's model zoo")
-    parser.add_argument('--score', type=float, default=0.6, help="the detector's least confidence (default: "
+    parser.add_argument('--score', type=between(0, 1), default=0.6, help="the detector's least confidence (default: "
                         '%(default)s)')
     parser.add_argument('--crop', choices=FRAMINGS, default='celeba-hq', help='how much a picture shows: as CelebA-HQ, '
                         'or tighter, as the CelebA test set of DIC (default: %(default)s)')

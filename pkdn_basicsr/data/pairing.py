@@ -2,12 +2,14 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pkdn_basicsr.errors import UsageError
 
 _SUFFIXES = {'.png', '.jpg', '.jpeg', '.jfif', '.bmp', '.tif', '.tiff', '.webp'}
+_UNREAD = {'.avif', '.gif', '.heic', '.heif', '.jp2', '.jxl', '.cr2', '.dng', '.nef'}  # what people have besides
 _FILE_NAME = re.compile(rf'(.+?)(?:{"|".join(map(re.escape, sorted(_SUFFIXES)))})(?!\S)', re.IGNORECASE)
 
 
@@ -40,6 +42,13 @@ def index_folder(root: str, option: str) -> dict[str, str]:
     if not files:
         raise UsageError(f'{option}: no picture ({", ".join(sorted(_SUFFIXES))}) under {os.path.abspath(root)}')
     return dict(sorted(files.items()))
+
+
+def count_unread(root: str) -> dict[str, int]:
+    """Count the pictures under `root` that `index_folder` passes over, by suffix; the most frequent first."""
+    names = (name for _, _, files in os.walk(root) for name in files if not name.startswith('.'))
+    suffixes = (os.path.splitext(name)[1].lower() for name in names)
+    return dict(Counter(suffix for suffix in suffixes if suffix in _UNREAD).most_common())
 
 
 def _leads_back(folder: str, name: str) -> bool:

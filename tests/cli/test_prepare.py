@@ -122,6 +122,23 @@ def test_toy_writes_the_set_and_says_where(tmp_path, basicsr_command):
         '00000.png', '00001.png', '00002.png']
 
 
+def test_pictures_of_kinds_that_are_not_read_are_told(tmp_path, basicsr_command):
+    (tmp_path / 'raw').mkdir()
+    Image.new('RGB', (32, 32)).save(tmp_path / 'raw' / 'a.png')
+    Image.new('RGB', (32, 32)).save(tmp_path / 'raw' / 'b.gif')
+    status, out, err = basicsr_command(tmp_path, 'prepare', 'aligned', '--src', 'raw', '--dst', 'set', '--size', 32)
+    assert status == 0
+    assert '1 faces' in out
+    assert 'raw: pictures of these kinds are not read, and left out: 1 .gif;' in err
+
+
+@pytest.mark.parametrize('score', ['2', '-0.1', 'nan', 'x'])
+def test_a_confidence_that_cannot_be_is_refused(score, capsys):
+    with pytest.raises(SystemExit):
+        run(['folder', '--src', 'raw', '--dst', 'set', '--detector', 'a.onnx', f'--score={score}'])
+    assert f'--score: expected a number from 0 to 1, found {score}' in capsys.readouterr().err
+
+
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path, basicsr_command):
     status, out, _ = basicsr_command(tmp_path, 'prepare', 'toy', '--dst', 'faces', '--num', 9, '--seed', 1, '--dry-run')
     assert status == 0

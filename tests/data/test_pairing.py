@@ -1,7 +1,16 @@
 import pytest
 from PIL import Image
 
-from pkdn_basicsr.data.pairing import exclude, index_folder, key_of, match, name_of_sample, read_name_list, select
+from pkdn_basicsr.data.pairing import (
+    count_unread,
+    exclude,
+    index_folder,
+    key_of,
+    match,
+    name_of_sample,
+    read_name_list,
+    select,
+)
 
 
 def write(folder, *names):
@@ -36,6 +45,12 @@ class CountedName(str):
 
 
 # folders
+
+def test_pictures_that_are_passed_over_are_counted(tmp_path):
+    write(tmp_path, 'a.png', 'b.HEIC', 'c/d.heic', 'e.gif', 'f.txt', '.g.gif')
+    assert list(index_folder(str(tmp_path), 'src')) == ['a']
+    assert count_unread(str(tmp_path)) == {'.heic': 2, '.gif': 1}
+
 
 def test_keys_are_paths_below_the_folder_without_suffix_in_sorted_order(tmp_path):
     root = write(tmp_path, 'b.png', 'a.jpg', 'people/02.png', 'people/01.png', 'people/old/01.webp')

@@ -23,7 +23,7 @@ def listed(lists: Mapping[str, Path], keys: Collection[str]) -> dict[str, str]:
     splits: dict[str, str] = {}
     for split, path in lists.items():
         names = read_name_list(str(path), f'--{split}-list')
-        check_there(names, keys, f'--{split}-list')
+        check_there(names, keys, f'--{split}-list: {path}')
         for name in names:
             if splits.setdefault(name, split) != split:
                 raise UsageError(f'--{split}-list: {name} is also in the --{splits[name]}-list; keep it in one')

@@ -241,7 +241,7 @@ def test_a_users_lists_must_fit(raw, tmp_path, usage_error):
     with usage_error('--test-list', '000002', '--train-list'):
         plan_celeba(raw, SMALL, lists={'train': train, 'test': test})
     test.write_text('000003.jpg\n000077.jpg\n')
-    with usage_error('--test-list', '1 of 2', '000077'):
+    with usage_error('--test-list', test, '1 of 2', '000077'):
         plan_celeba(raw, SMALL, lists={'train': train, 'test': test})
 
 
