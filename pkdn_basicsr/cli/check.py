@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> int:
     file = OptionFile(args.opt)
     file.refuse_faults()
     _refuse_wrong_kinds(file)
-    folder = args.out or Path('results') / f'check_{Path(args.opt).stem}'
+    folder = args.out or Path('results') / f'check_{file.opt.get("name") or Path(args.opt).stem}'
     make_result_folder(folder, '--out')
     identity = Identity(args.identity, args.detector, args.normalization) if args.identity else None
     settings = Settings(identity, args.same_person, args.faces, args.workers)
@@ -66,7 +66,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='basicsr check', description=__doc__, epilog='Exit status: 0 nothing found '
                                      'or warnings only, 1 errors found, 2 wrong usage.')
     parser.add_argument('-opt', required=True, help='option file with datasets')
-    parser.add_argument('--out', type=Path, help='result folder (default: results/check_<name of the option file>)')
+    parser.add_argument('--out', type=Path, help='result folder (default: results/check_<name>, of the run or else of '
+                        'the option file)')
     parser.add_argument('--faces', type=positive, default=24, help='faces on a contact sheet (default: %(default)s)')
     parser.add_argument('--workers', type=positive, help='processes at most (default: CPU cores, up to 8)')
     persons = parser.add_argument_group('persons', 'look for persons of the training set in the other sets')

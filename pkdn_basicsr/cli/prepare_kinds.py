@@ -126,8 +126,8 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
                         '(default: what it was trained with)')
     parser.add_argument('--scheme', choices=SCHEMES, help="class scheme of the maps (default: the parser's)")
     parser.add_argument('--confidence', action='store_true', help='also write how sure the parser is, as grey pictures')
-    parser.add_argument('--low-confidence', type=float, default=0.9, metavar='VALUE', help='list the faces whose mean '
-                        'confidence is below this (default: %(default)s)')
+    parser.add_argument('--low-confidence', type=between(0, 1), default=0.9, metavar='VALUE', help='list the faces '
+                        'whose mean confidence is below this (default: %(default)s)')
 
 
 def _plan_parse(args: argparse.Namespace) -> Plan:

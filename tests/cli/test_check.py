@@ -95,6 +95,20 @@ def test_a_clean_set_gives_no_findings(project):
     assert '8x8' in report
 
 
+def test_two_option_files_of_one_name_have_results_of_their_own(project):
+    project.opt['name'] = 'first'
+    project.check()
+    project.opt['name'] = 'second'
+    project.check()
+    assert sorted(path.name for path in (project.root / 'results').iterdir()) == ['check_first', 'check_second']
+
+
+def test_the_results_of_an_option_file_without_a_name_have_that_of_the_file(project):
+    del project.opt['name']
+    project.check()
+    assert [path.name for path in (project.root / 'results').iterdir()] == ['check_toy']
+
+
 def truncated(project):
     path = project.replace(3, '.jpg')
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)

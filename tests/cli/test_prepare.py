@@ -137,6 +137,9 @@ def test_a_confidence_that_cannot_be_is_refused(score, capsys):
     with pytest.raises(SystemExit):
         run(['folder', '--src', 'raw', '--dst', 'set', '--detector', 'a.onnx', f'--score={score}'])
     assert f'--score: expected a number from 0 to 1, found {score}' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(['parse', '--src', 'faces', '--dst', 'set', f'--low-confidence={score}'])
+    assert f'--low-confidence: expected a number from 0 to 1, found {score}' in capsys.readouterr().err
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path, basicsr_command):
