@@ -19,14 +19,14 @@ TEACHERS: dict[str, str] = {
 
 BASELINES: dict[str, str] = {
     'sparnet_small_x8': 'sparnet_small_x8-66a5339c.safetensors',
-    'kdfsrnet_small_x8': 'kdfsrnet_small_x8-a9d7f321.safetensors',
+    'kdfsrnet_small_x8': 'kdfsrnet_small_x8-6c9720c0.safetensors',
     'edsr_small_x8': 'edsr_small_x8-f8daefe7.safetensors',
-    'rcan_small_x8': 'rcan_small_x8-e4f95996.safetensors',
-    'sisn_small_x8': 'sisn_small_x8-f75b3647.safetensors',
+    'rcan_small_x8': 'rcan_small_x8-05386b61.safetensors',
+    'sisn_small_x8': 'sisn_small_x8-cde2d4ed.safetensors',
     'swinir_light_small_x8': 'swinir_light_small_x8-a2df9fd7.safetensors',
     'sparnet_light_small_x8': 'sparnet_light_small_x8-b0d26997.safetensors',
     'srcnn_small_x8': 'srcnn_small_x8-66fe39fd.safetensors',
-    'fsrnet_small_x8': 'fsrnet_small_x8-2f3280f5.safetensors',
+    'fsrnet_small_x8': 'fsrnet_small_x8-4a542b0f.safetensors',
     'sfmnet_small_x8': 'sfmnet_small_x8-6df67190.safetensors',
     'ctcnet_small_x8': 'ctcnet_small_x8-27d0970c.safetensors',
     'fishfsrnet_small_x8': 'fishfsrnet_small_x8-2f1b46e6.safetensors',
